@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kernel.h: the maths of mote on plain arrays, and the contract that makes every instruction set give the
+ * same bits.
+ *
+ * QUANTIZED PRODUCTS. Each quantized weight type decodes to one canonical form: for each group of `group` (16
+ * or 32) consecutive values of a row, int8 q, an f32 scale and, for some types, an f32 min: w = scale·q −
+ * min. Activations are quantized to blocks of 32: int8 x in ±127 with an f32 scale d = amax/127. One output
+ * is
+ *
+ *     acc = 0
+ *     for each group g of the row, in order:
+ *         idot = Σ q·x over the group                        exact, in integers, any order
+ *         acc  = acc + (float)idot · (scale[g] · d[block of g])
+ *         if the type has a min:
+ *         acc  = acc − min[g] · (d[block of g] · (float)Σ x over the group)
+ *
+ * with every · + − one IEEE f32 operation, rounded to nearest even, never fused. An instruction set may
+ * compute any number of outputs side by side, one per lane; it may not change this order within one.
+ *
+ * PANELS. Sixteen rows at a time are decoded into a panel: u8 (q + offset) interleaved so that one 64-byte
+ * vector holds four consecutive values of each of the sixteen rows,
+ *
+ *     q[K/4][16][4]    scale[K/group][16]    min[K/group][16]
+ *
+ * and multiplied with all T columns; unsigned × signed dot instructions then start at −offset·Σx instead of
+ * 0.
+ *
+ * FLOAT WORK (float weights, norms, attention) has vectors of sixteen lanes on every machine: element i
+ * belongs to lane i % 16, each lane adds its own in order, and the sixteen are added by one fixed tree: for
+ * step 8, 4, 2, 1: lane[j] = lane[j] + lane[j + step], j < step.
+ *
+ * Functions are reached through a table that mote_kernel_select fills: first with the reference, then
+ * overlaid by what the CPU can do, weakest first. No globals; a table is constant after it is filled. */
+#ifndef MOTE_KERNEL_KERNEL_H
+#define MOTE_KERNEL_KERNEL_H
+
+#include <stdint.h>
+
+#include "base/type.h"
+
+enum {
+    MOTE_KERNEL_ROWS = 16,  /* rows of a panel */
+    MOTE_KERNEL_BLOCK = 32, /* values of an activation block */
+};
+
+/* Quantized activations, T columns of K values (K a multiple of 32). */
+struct mote_kernel_x8 {
+    int8_t *q;    /* [T][K] */
+    float *scale; /* [T][K/32] */
+    int16_t *sum; /* [T][K/16]  Σ q over each 16 */
+};
+
+/* Sixteen decoded rows. */
+struct mote_kernel_panel {
+    uint8_t *q;   /* [K/4][16][4] */
+    float *scale; /* [K/group][16] */
+    float *min;   /* [K/group][16], or unused */
+};
+
+/* Decodes n_blocks consecutive blocks of one row: q [n·elements] int8 without offset, scale and min
+ * [n·elements/group]. Source: each type's layout is drawn in the file that decodes it. */
+typedef void mote_kernel_decode(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,
+                                float *min);
+
+/* y[t·y_stride + r] = row r of the panel · column t, for r < 16, t < T. info says group, offset, has_min. */
+typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
+                                  const struct mote_kernel_panel *panel, uint32_t k,
+                                  const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                                  uint64_t y_stride);
+
+enum mote_kernel_rope_style {
+    MOTE_KERNEL_ROPE_PAIR, /* rotates (2i, 2i+1): llama */
+    MOTE_KERNEL_ROPE_HALF, /* rotates (i, i + n_rot/2): qwen, gpt-neox */
+};
+
+struct mote_kernels {
+    /* x [K] f32 → one column of x8. d = amax/127, q = x·(127/amax) to nearest even; a column block whose amax
+     * is 0 gets d = 0, q = 0; one with NaN or infinity gets d = NaN, q = 0. */
+    void (*quantize)(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum);
+    mote_kernel_decode *decode[MOTE_BASE_TYPE_END]; /* NULL: not a quantized type */
+    /* Interleaves: rows q16 [16][n] int8 (n a multiple of 32) with offset added → panel [n/4][16][4]. */
+    void (*interleave)(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel);
+    mote_kernel_multiply *multiply;
+    /* Float rows: y[r] = w row r · x, n_rows rows of K values, by sixteen lanes and the tree. x [K] f32 */
+    void (*dot_f32)(const float *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                    float *y);
+    void (*dot_f16)(const uint16_t *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                    float *y);
+    void (*dot_bf16)(const uint16_t *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                     float *y);
+    /* y [D] = x / sqrt(mean(x²) + eps) · weight; y may alias x. Σx² by lanes and tree; / and sqrt are IEEE.
+     */
+    void (*rms_norm)(const float *x, const float *weight, uint32_t n, float eps, float *y);
+    /* In place on x [n_heads][head_dim]; cos, sin [n_rot/2] for this row's position. */
+    void (*rope)(float *x, uint32_t n_heads, uint32_t head_dim, uint32_t n_rot,
+                 enum mote_kernel_rope_style style, const float *cos, const float *sin);
+    /* y = silu(gate) · up, silu(z) = z / (1 + exp(−z)); y may alias either. */
+    void (*swiglu)(const float *gate, const float *up, uint32_t n, float *y);
+    void (*add)(const float *a, const float *b, uint32_t n, float *y); /* y may alias */
+    void (*to_f16)(const float *x, uint32_t n, uint16_t *y);
+    /* One query head over one tile of n ≤ 64 cached positions; online softmax over the tiles of a sequence,
+     * in order. s[t]  = (q·k[t]) · scale                    dot by lanes and tree m'    = max(*max, max s);
+     * c = exp(*max − m')  (1 if equal, 0 on the first tile) p[t]  = exp(s[t] − m') *sum  = *sum · c + Σ p[t]
+     * in order of t;    acc[e] = acc[e] · c + Σ p[t]·v[t][e] in order of t, c first q [E] f32; k, v [n][E] of
+     * f16 or f32; acc [E] f32; start with *max = −infinity, *sum = 0, acc = 0. */
+    void (*attend_f16)(const float *q, const uint16_t *k, const uint16_t *v, uint32_t n, uint32_t head_dim,
+                       float scale, float *acc, float *max, float *sum);
+    void (*attend_f32)(const float *q, const float *k, const float *v, uint32_t n, uint32_t head_dim,
+                       float scale, float *acc, float *max, float *sum);
+};
+
+/* Fills table for a machine with these MOTE_CPU_* bits (host.h). Bits the build does not know are ignored. */
+void mote_kernel_select(struct mote_kernels *table, uint32_t cpu);
+
+/* A weight matrix as the file holds it: N rows of K values. */
+struct mote_kernel_weight {
+    const uint8_t *data;
+    uint64_t row_bytes;
+    uint32_t type; /* enum mote_base_type */
+    uint32_t n, k;
+};
+
+/* What a product reads: T columns of K values, as they are and quantized (either may be unused by the type).
+ */
+struct mote_kernel_input {
+    const float *x; /* [T] of x_stride floats */
+    uint64_t x_stride;
+    struct mote_kernel_x8 x8;
+};
+
+/* Bytes of working memory one worker needs to multiply rows of up to k values. Multiple of 64. */
+uint64_t mote_kernel_matmul_plan(uint32_t k);
+
+/* y[t·y_stride + r] = w row r · column t for r in [row0, row1), t < T; row0 a multiple of 16.
+ * Threads: workers take disjoint ranges of rows, each with its own work. */
+void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row0,
+                        uint32_t row1, const struct mote_kernel_input *input, uint32_t n_columns, float *y,
+                        uint64_t y_stride, void *work);
+
+/* One row of a matrix as f32 (an embedding): y[i] = scale·q − min, or the float itself. y [K]. work as for
+ * matmul */
+void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row,
+                     float *y, void *work);
+
+#endif
