@@ -1,25 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-# mote. `make help` lists the targets.
+#
+# mote. `make help` lists the targets. Everything made here lands in $(BUILD); give each compiler or set of
+# flags a folder of its own:  make BUILD=build/clang CC=clang-22
+#
+# The binary is portable: only kernel files are compiled for more than the architecture's baseline, each for
+# the instruction set its name ends in, and the program picks among them when it starts.
 
 BUILD   ?= build
 CC      ?= cc
+AR      ?= ar
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 DESTDIR ?=
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wundef
-STD     := -std=c11 -Iinclude -ffp-contract=off -fno-math-errno -MMD -MP
+STD     := -std=c11 -Iinclude -ffp-contract=off -fno-math-errno
+DEPEND   = -MMD -MP -MF $@.d
 ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
 
 # The core, in the order data takes through it.
-ROOMS    := base format text kernel model program device sample engine
-CORE_C   := $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
-CORE_O   := $(CORE_C:%.c=$(BUILD)/%.o)
+ROOMS      := base format text kernel model program device sample engine
+CORE_C     := $(foreach room,$(ROOMS),$(sort $(wildcard src/$(room)/*.c)))
+CORE_O     := $(CORE_C:%.c=$(BUILD)/%.o)
 CORE_FLAGS := -Isrc -ffreestanding -fno-stack-protector -fvisibility=hidden
-HOST_C   := $(wildcard host/posix/*.c)
-CLI_C    := $(wildcard apps/cli/*.c)
-HOST_O   := $(HOST_C:%.c=$(BUILD)/%.o)
-CLI_O    := $(CLI_C:%.c=$(BUILD)/%.o)
-CLI_LIBS := -lcurl -ljansson -larchive -ledit -lcrypto -lm -lpthread
+HOST_O     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard host/posix/*.c))
+CLI_O      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard apps/cli/*.c))
+CLI_LIBS   := -lcurl -ljansson -larchive -ledit -lcrypto -lm -lpthread
+APP_FLAGS  := -I. -D_GNU_SOURCE
 
 # A kernel file's suffix picks its flags.
 ifeq ($(ARCH),x86_64)
@@ -29,49 +35,127 @@ $(BUILD)/src/kernel/%_avx512.o:     ISA := -mavx2 -mf16c -mavx512f -mavx512bw -m
 $(BUILD)/src/kernel/%_avx512vnni.o: ISA := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 endif
 
-.PHONY: all lib
-all: $(BUILD)/mote
-lib: $(BUILD)/libmote.a
+.DELETE_ON_ERROR:
+.PHONY: all lib demo test help install uninstall clean FORCE
+all: $(BUILD)/mote ## the command, build/mote (what `make` alone does)
+lib: $(BUILD)/libmote.a ## the core alone, build/libmote.a
 
 $(BUILD)/libmote.a: $(CORE_O)
 	@rm -f $@
-	ar rcs $@ $^
+	$(AR) rcs $@ $^
 
 $(BUILD)/mote: $(CLI_O) $(HOST_O) $(BUILD)/libmote.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 
 $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(CORE_FLAGS) $(ISA) -c -o $@ $<
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(CORE_FLAGS) $(ISA) $(DEPEND) -c -o $@ $<
 $(BUILD)/host/%.o: host/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) -I. -D_GNU_SOURCE -c -o $@ $<
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(APP_FLAGS) $(DEPEND) -c -o $@ $<
 $(BUILD)/apps/%.o: apps/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) -I. -D_GNU_SOURCE -c -o $@ $<
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(APP_FLAGS) $(DEPEND) -c -o $@ $<
 
-# Unit and kernel tests: one program per file, with cmocka.
-TEST_C := $(wildcard tests/unit/*_test.c tests/kernel/*_test.c tests/fail/*_test.c)
-TEST_X := $(TEST_C:%.c=$(BUILD)/%)
-$(BUILD)/tests/%: tests/%.c $(HOST_O) $(BUILD)/libmote.a
+demo: ## installs what is missing, builds, fetches a real model and asks it a question
+	@tools/install.sh build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@BUILD=$(BUILD) tools/demo.sh
+
+test: ## installs what is missing, builds, runs every test and check
+	@tools/install.sh build test
+	@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli golden check
+
+JOBS = $(shell getconf _NPROCESSORS_ONLN)
+
+# ---- tests: what each kind is for is said in tests/README.md ----
+
+# Unit, kernel and failure tests: one cmocka program per file.
+TEST_X    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*_test.c tests/kernel/*_test.c tests/fail/*_test.c)))
+TEST_LIBS := -lcmocka -lm -lpthread -ldl
+$(BUILD)/tests/%_test: tests/%_test.c $(HOST_O) $(BUILD)/libmote.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) -I. -Isrc -D_GNU_SOURCE -o $@ $< $(HOST_O) $(BUILD)/libmote.a -lcmocka -lm -lpthread -ldl
-.PHONY: unit
-unit: $(TEST_X)
-	@for t in $(TEST_X); do echo "== $$t"; $$t || exit 1; done
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(HOST_O) $(BUILD)/libmote.a $(TEST_LIBS)
 
-# Fuzzers: clang's libFuzzer, address and undefined-behaviour sanitizers; corpora in fuzz/corpus/<name>.
-FUZZ_CC ?= clang-22
-FUZZ_X  := $(patsubst fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(wildcard fuzz/*_fuzz.c))
-$(BUILD)/fuzz/%: fuzz/%_fuzz.c $(CORE_C)
+.PHONY: tests unit kernel fail bare cli golden
+tests: $(BUILD)/mote $(TEST_X)
+unit: ## one program per room of the core, no files, no network
+kernel: ## every kernel under every set of CPU features, exact
+fail: ## memory one byte short, input/output failing at each call
+bare: ## the core linked without a C library, and run
+cli: ## the contract of the command: stdout, stderr, exit codes
+golden: ## real and synthetic models against llama.cpp; the same-bits law
+unit kernel fail bare cli golden:
+	@BUILD=$(BUILD) tools/test.sh $@
+
+# ---- sanitizers: the same tests in a build folder of their own ----
+
+.PHONY: asan ubsan tsan
+SANITIZED := unit kernel fail cli
+asan: ## address sanitizer: unit, kernel, fail and cli tests
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" $(SANITIZED)
+ubsan: ## undefined-behaviour sanitizer, the same tests
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/ubsan CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" $(SANITIZED)
+tsan: ## thread sanitizer, the same tests
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" $(SANITIZED)
+
+# ---- fuzzers: one per untrusted input, corpora in fuzz/corpus/<name> ----
+
+FUZZ_CC      ?= clang-22
+FUZZ_SECONDS ?= 60
+FUZZ_CFLAGS  := -O1 -g -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_X       := $(patsubst fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(sort $(wildcard fuzz/*_fuzz.c)))
+$(BUILD)/fuzz/core/libmote.a: FORCE
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz/core CC=$(FUZZ_CC) \
+		CFLAGS="$(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined" lib
+$(BUILD)/fuzz/%: fuzz/%_fuzz.c $(BUILD)/fuzz/core/libmote.a
+	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(BUILD)/fuzz/core/libmote.a
+.PHONY: fuzzers fuzz
+fuzzers: $(FUZZ_X) ## builds the fuzzers (clang)
+fuzz: fuzzers ## runs each fuzzer for FUZZ_SECONDS, adding to its corpus
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh
+
+# ---- checks of the source itself ----
+
+.PHONY: check format wasm-objects
+check: ## layers, closed core, file lengths, licence lines, formatting, clang-tidy
+	@BUILD=$(BUILD) tools/test.sh check
+format: ## clang-format over the C files
+	@tools/check/format.sh --fix
+
+# The core as WebAssembly objects, with and without SIMD: `make check` proves them closed as well.
+WASM_CC    ?= clang-22
+WASM_FLAGS := --target=wasm32 -O2 $(STD) $(WARN) $(CORE_FLAGS)
+WASM_O     := $(CORE_C:%.c=$(BUILD)/wasm/%.o) $(CORE_C:%.c=$(BUILD)/wasm-simd/%.o)
+wasm-objects: $(WASM_O)
+$(BUILD)/wasm/%.o: %.c
 	@mkdir -p $(@D)
-	$(MAKE) BUILD=$(BUILD)/fuzz/core CC=$(FUZZ_CC) CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" lib
-	$(FUZZ_CC) $(STD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Isrc -o $@ $< $(BUILD)/fuzz/core/libmote.a
-.PHONY: fuzzers
-fuzzers: $(FUZZ_X)
+	$(WASM_CC) $(WASM_FLAGS) $(DEPEND) -c -o $@ $<
+$(BUILD)/wasm-simd/%.o: %.c
+	@mkdir -p $(@D)
+	$(WASM_CC) $(WASM_FLAGS) -msimd128 $(DEPEND) -c -o $@ $<
 
-.PHONY: clean
-clean:
+# ---- install ----
+
+INSTALL ?= install
+ROOT     = $(DESTDIR)$(PREFIX)
+install: all lib ## installs under PREFIX (/usr/local), below DESTDIR when given
+	$(INSTALL) -d $(ROOT)/bin $(ROOT)/lib $(ROOT)/include/mote $(ROOT)/share/mote $(ROOT)/share/man/man1 \
+		$(ROOT)/share/bash-completion/completions
+	$(INSTALL) -m 755 $(BUILD)/mote $(ROOT)/bin/mote
+	$(INSTALL) -m 644 $(BUILD)/libmote.a $(ROOT)/lib/libmote.a
+	$(INSTALL) -m 644 include/mote/*.h $(ROOT)/include/mote
+	$(INSTALL) -m 644 share/catalogue.json $(ROOT)/share/mote/catalogue.json
+	$(INSTALL) -m 644 docs/man/mote.1 $(ROOT)/share/man/man1/mote.1
+	$(INSTALL) -m 644 share/completion/mote.bash $(ROOT)/share/bash-completion/completions/mote
+uninstall: ## removes what install put there
+	rm -f $(ROOT)/bin/mote $(ROOT)/lib/libmote.a $(ROOT)/share/man/man1/mote.1 \
+		$(ROOT)/share/bash-completion/completions/mote
+	rm -rf $(ROOT)/include/mote $(ROOT)/share/mote
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+clean: ## removes the build folder
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(wildcard $(addsuffix .d,$(CORE_O) $(HOST_O) $(CLI_O) $(TEST_X) $(FUZZ_X) $(WASM_O)))
