@@ -65,7 +65,7 @@ struct mote_format_file {
     uint64_t n_keys, n_tensors, alignment, data_offset, weights_bytes, n_parameters;
     struct mote_format_key *keys;
     struct mote_format_tensor *tensors;
-    uint32_t *key_index, *tensor_index; /* hash tables of name -> place, opaque */
+    uint32_t *key_index, *tensor_index; /* places, sorted by name */
     uint64_t key_index_size, tensor_index_size;
 };
 
