@@ -34,9 +34,9 @@ void cli_signals(void);
  * start and one at the end. total 0: unknown. unit "B" prints sizes, other units are plain counts. */
 struct cli_progress {
     const char *label, *unit;
-    uint64_t total, done, first;
-    double started, drawn;
-    int quiet, shown;
+    uint64_t total, done, first, rated;
+    double started, drawn, rated_at, rate;
+    int quiet, terminal; /* quiet is set by the caller before open; zero the rest */
 };
 void cli_progress_open(struct cli_progress *progress, const char *label, const char *unit, uint64_t total,
                        uint64_t done);
@@ -56,6 +56,10 @@ char *cli_models_dir(void);
  * and stderr are terminals (or pulled at once when yes is set); else the failure says which command would
  * pull it. *path is malloc'ed. Returns CLI_OK or an exit code, with a message printed. */
 int cli_model_find(const char *model, int yes, char **path);
+
+/* A llama2.c checkpoint (v0, f32) and its tokenizer.bin to a GGUF file. Returns CLI_OK or an exit code, with a
+ * message printed. */
+int cli_convert_checkpoint(const char *checkpoint, const char *tokenizer, const char *out);
 
 /* The commands. argv[0] is the command's own name. */
 int cli_run(int argc, char **argv);
