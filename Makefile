@@ -15,7 +15,7 @@ DESTDIR ?=
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wundef
 STD     := -std=c11 -Iinclude -ffp-contract=off -fno-math-errno
 DEPEND   = -MMD -MP -MF $@.d
-ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ARCH    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 
 # The core, in the order data takes through it.
 ROOMS      := base format text kernel model program device sample engine
@@ -64,11 +64,11 @@ demo: ## installs what is missing, builds, fetches a real model and asks it a qu
 
 test: ## installs what is missing, builds, runs every test and check
 	@tools/install.sh build test
-	@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli golden check
+	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli golden check
 
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 
-# ---- tests: what each kind is for is said in tests/README.md ----
+# ---- tests ----
 
 # Unit, kernel and failure tests: one cmocka program per file.
 TEST_X    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*_test.c tests/kernel/*_test.c tests/fail/*_test.c)))
@@ -86,7 +86,7 @@ bare: ## the core linked without a C library, and run
 cli: ## the contract of the command: stdout, stderr, exit codes
 golden: ## real and synthetic models against llama.cpp; the same-bits law
 unit kernel fail bare cli golden:
-	@BUILD=$(BUILD) tools/test.sh $@
+	+@BUILD=$(BUILD) tools/test.sh $@
 
 # ---- sanitizers: the same tests in a build folder of their own ----
 
@@ -119,7 +119,7 @@ fuzz: fuzzers ## runs each fuzzer for FUZZ_SECONDS, adding to its corpus
 
 .PHONY: check format wasm-objects
 check: ## layers, closed core, file lengths, licence lines, formatting, clang-tidy
-	@BUILD=$(BUILD) tools/test.sh check
+	+@BUILD=$(BUILD) tools/test.sh check
 format: ## clang-format over the C files
 	@tools/check/format.sh --fix
 

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Makes ready what the golden tests compare mote with: the npm packages of tests/golden/package-lock.json,
+# kept in the user's cache under the lock file's hash, and linked to as tests/golden/node_modules. The last
+# line printed is the node to run the tests with: node-llama-cpp wants version 20 or later, so where the
+# system's is older one is fetched too.
+set -eu
+cd "$(dirname "$0")/../tests/golden"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/mote
+key=$(cat package.json package-lock.json | sha256sum | cut -c1-16)
+peers=$cache/peers/$key
+
+if [ ! -e "$peers/complete" ]; then
+    mkdir -p "$cache/peers"
+    new=$(mktemp -d "$cache/peers/new.XXXXXX")
+    cp package.json package-lock.json "$new"
+    # No install scripts: they would build or fetch other engines. No optional packages: the large GPU builds.
+    (cd "$new" && npm ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error)
+    touch "$new/complete"
+    rm -rf "$peers"
+    mv "$new" "$peers"
+fi
+rm -f node_modules
+ln -s "$peers/node_modules" node_modules
+
+node=$(command -v node)
+if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
+    version=22.23.3
+    dir=$cache/peers/node-$version
+    package=node-linux-$(node -p process.arch)
+    [ -x "$dir/node_modules/$package/bin/node" ] ||
+        npm install --prefix "$dir" --ignore-scripts --no-audit --no-fund --loglevel=error "$package@$version"
+    node=$dir/node_modules/$package/bin/node
+fi
+echo "$node"
