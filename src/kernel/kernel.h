@@ -42,7 +42,11 @@
 enum {
     MOTE_KERNEL_ROWS = 16,  /* rows of a panel */
     MOTE_KERNEL_BLOCK = 32, /* values of an activation block */
+    MOTE_KERNEL_TILE = 64,  /* most positions of one call of attend */
 };
+
+/* An activation block below this is taken as zero: 127/amax must stay finite. */
+#define MOTE_KERNEL_TINY 0x1p-100f
 
 /* Quantized activations, T columns of K values (K a multiple of 32). */
 struct mote_kernel_x8 {
@@ -69,28 +73,27 @@ typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
                                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                                   uint64_t y_stride);
 
+/* Float rows: y[r] = w row r · x for n_rows rows of k values of the type the function is for, by sixteen
+ * lanes and the tree. Rows may lie at any address. x [K] f32 */
+typedef void mote_kernel_dot(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                             float *y);
+
 enum mote_kernel_rope_style {
     MOTE_KERNEL_ROPE_PAIR, /* rotates (2i, 2i+1): llama */
     MOTE_KERNEL_ROPE_HALF, /* rotates (i, i + n_rot/2): qwen, gpt-neox */
 };
 
 struct mote_kernels {
-    /* x [K] f32 → one column of x8. d = amax/127, q = x·(127/amax) to nearest even; a column block whose amax
-     * is 0 gets d = 0, q = 0; one with NaN or infinity gets d = NaN, q = 0. */
+    /* x [K] f32 → one column of x8. d = amax/127, q = x·(127/amax) to nearest even; a block with amax below
+     * MOTE_KERNEL_TINY gets d = 0, q = 0; one with NaN or infinity gets d = NaN, q = 0. */
     void (*quantize)(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum);
     mote_kernel_decode *decode[MOTE_BASE_TYPE_END]; /* NULL: not a quantized type */
     /* Interleaves: rows q16 [16][n] int8 (n a multiple of 32) with offset added → panel [n/4][16][4]. */
     void (*interleave)(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel);
     mote_kernel_multiply *multiply;
-    /* Float rows: y[r] = w row r · x, n_rows rows of K values, by sixteen lanes and the tree. x [K] f32 */
-    void (*dot_f32)(const float *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                    float *y);
-    void (*dot_f16)(const uint16_t *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                    float *y);
-    void (*dot_bf16)(const uint16_t *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                     float *y);
-    /* y [D] = x / sqrt(mean(x²) + eps) · weight; y may alias x. Σx² by lanes and tree; / and sqrt are IEEE.
-     */
+    mote_kernel_dot *dot_f32, *dot_f16, *dot_bf16;
+    /* y [D] = x · r · weight, r = 1 / sqrt(Σx² / n + eps), Σx² by lanes and tree; / and sqrt are IEEE. y may
+     * alias x. */
     void (*rms_norm)(const float *x, const float *weight, uint32_t n, float eps, float *y);
     /* In place on x [n_heads][head_dim]; cos, sin [n_rot/2] for this row's position. */
     void (*rope)(float *x, uint32_t n_heads, uint32_t head_dim, uint32_t n_rot,
@@ -100,10 +103,17 @@ struct mote_kernels {
     void (*add)(const float *a, const float *b, uint32_t n, float *y); /* y may alias */
     void (*to_f16)(const float *x, uint32_t n, uint16_t *y);
     /* One query head over one tile of n ≤ 64 cached positions; online softmax over the tiles of a sequence,
-     * in order. s[t]  = (q·k[t]) · scale                    dot by lanes and tree m'    = max(*max, max s);
-     * c = exp(*max − m')  (1 if equal, 0 on the first tile) p[t]  = exp(s[t] − m') *sum  = *sum · c + Σ p[t]
-     * in order of t;    acc[e] = acc[e] · c + Σ p[t]·v[t][e] in order of t, c first q [E] f32; k, v [n][E] of
-     * f16 or f32; acc [E] f32; start with *max = −infinity, *sum = 0, acc = 0. */
+     * in order. Start with *max = −infinity, *sum = 0, acc = 0.
+     *
+     *     s[t]   = (q · k[t]) · scale                  the dot by lanes and tree
+     *     m      = the greatest of *max and s, NaN passed over
+     *     c      = exp(*max − m), 1 if they are equal
+     *     p[t]   = exp(s[t] − m)
+     *     *sum   = *sum · c + p[0] + p[1] + …          added in this order
+     *     acc[e] = acc[e] · c + p[0]·v[0][e] + …       likewise
+     *     *max   = m
+     *
+     * q, acc [E] f32; k, v [n][E] of f16 or f32. */
     void (*attend_f16)(const float *q, const uint16_t *k, const uint16_t *v, uint32_t n, uint32_t head_dim,
                        float scale, float *acc, float *max, float *sum);
     void (*attend_f32)(const float *q, const float *k, const float *v, uint32_t n, uint32_t head_dim,

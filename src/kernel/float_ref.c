@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * float_ref.c: the float work in plain loops. This file is the definition: lanes.h does the same on vectors
+ * and must find the same bits. Where a sum runs over a row it is kept in sixteen lanes, element i in lane i
+ * % 16, and the lanes are added by one tree. */
+#include "kernel/level.h"
+
+#include "base/float.h"
+#include "base/math.h"
+#include "base/memory.h"
+
+enum { LANES = 16 };
+
+/* Adds lanes 8 apart, then 4, 2, 1. */
+static float tree(float *lane) {
+    for (int step = LANES / 2; step; step /= 2)
+        for (int j = 0; j < step; j++)
+            lane[j] = lane[j] + lane[j + step];
+    return lane[0];
+}
+
+/* Element i of a row of floats of some type, wherever it lies (rows of a file may be unaligned). */
+static float element_f32(const void *row, uint32_t i) {
+    float value;
+    memcpy(&value, (const uint8_t *)row + (uint64_t)i * sizeof value, sizeof value);
+    return value;
+}
+
+static uint16_t element_u16(const void *row, uint32_t i) {
+    uint16_t value;
+    memcpy(&value, (const uint8_t *)row + (uint64_t)i * sizeof value, sizeof value);
+    return value;
+}
+
+static float element_f16(const void *row, uint32_t i) {
+    return mote_base_f32_from_f16(element_u16(row, i));
+}
+
+static float element_bf16(const void *row, uint32_t i) {
+    return mote_base_f32_from_bf16(element_u16(row, i));
+}
+
+typedef float element(const void *row, uint32_t i);
+
+static float dot(element *get, const void *row, const float *x, uint32_t n) {
+    float lane[LANES] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        lane[i % LANES] = lane[i % LANES] + get(row, i) * x[i];
+    return tree(lane);
+}
+
+static void dots(element *get, const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                 float *y) {
+    for (uint32_t r = 0; r < n_rows; r++)
+        y[r] = dot(get, (const uint8_t *)w + r * row_bytes, x, k);
+}
+
+static void dot_f32(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                    float *y) {
+    dots(element_f32, w, row_bytes, n_rows, x, k, y);
+}
+
+static void dot_f16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                    float *y) {
+    dots(element_f16, w, row_bytes, n_rows, x, k, y);
+}
+
+static void dot_bf16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                     float *y) {
+    dots(element_bf16, w, row_bytes, n_rows, x, k, y);
+}
+
+static void rms_norm(const float *x, const float *weight, uint32_t n, float eps, float *y) {
+    float inverse = 1.0f / __builtin_sqrtf(dot(element_f32, x, x, n) / (float)n + eps);
+    for (uint32_t i = 0; i < n; i++)
+        y[i] = x[i] * inverse * weight[i];
+}
+
+static void rope(float *x, uint32_t n_heads, uint32_t head_dim, uint32_t n_rot,
+                 enum mote_kernel_rope_style style, const float *cos, const float *sin) {
+    for (uint32_t h = 0; h < n_heads; h++, x += head_dim) {
+        for (uint32_t i = 0; i < n_rot / 2; i++) {
+            float *a = style == MOTE_KERNEL_ROPE_PAIR ? &x[2 * i] : &x[i];
+            float *b = style == MOTE_KERNEL_ROPE_PAIR ? &x[2 * i + 1] : &x[i + n_rot / 2];
+            float real = *a, imaginary = *b;
+            *a = real * cos[i] - imaginary * sin[i];
+            *b = real * sin[i] + imaginary * cos[i];
+        }
+    }
+}
+
+static void swiglu(const float *gate, const float *up, uint32_t n, float *y) {
+    for (uint32_t i = 0; i < n; i++)
+        y[i] = gate[i] / (1.0f + mote_base_exp(-gate[i])) * up[i];
+}
+
+static void add(const float *a, const float *b, uint32_t n, float *y) {
+    for (uint32_t i = 0; i < n; i++)
+        y[i] = a[i] + b[i];
+}
+
+static void to_f16(const float *x, uint32_t n, uint16_t *y) {
+    for (uint32_t i = 0; i < n; i++)
+        y[i] = mote_base_f16_from_f32(x[i]);
+}
+
+static void attend(element *get, const float *q, const void *k, const void *v, uint64_t row_bytes, uint32_t n,
+                   uint32_t head_dim, float scale, float *acc, float *max, float *sum) {
+    float p[MOTE_KERNEL_TILE], top = *max;
+    for (uint32_t t = 0; t < n; t++) {
+        p[t] = dot(get, (const uint8_t *)k + t * row_bytes, q, head_dim) * scale;
+        top = p[t] > top ? p[t] : top;
+    }
+    float keep = *max == top ? 1.0f : mote_base_exp(*max - top), total = *sum * keep;
+    for (uint32_t t = 0; t < n; t++) {
+        p[t] = mote_base_exp(p[t] - top);
+        total = total + p[t];
+    }
+    for (uint32_t e = 0; e < head_dim; e++) {
+        float value = acc[e] * keep;
+        for (uint32_t t = 0; t < n; t++)
+            value = value + p[t] * get((const uint8_t *)v + t * row_bytes, e);
+        acc[e] = value;
+    }
+    *max = top;
+    *sum = total;
+}
+
+static void attend_f16(const float *q, const uint16_t *k, const uint16_t *v, uint32_t n, uint32_t head_dim,
+                       float scale, float *acc, float *max, float *sum) {
+    attend(element_f16, q, k, v, (uint64_t)head_dim * 2, n, head_dim, scale, acc, max, sum);
+}
+
+static void attend_f32(const float *q, const float *k, const float *v, uint32_t n, uint32_t head_dim,
+                       float scale, float *acc, float *max, float *sum) {
+    attend(element_f32, q, k, v, (uint64_t)head_dim * 4, n, head_dim, scale, acc, max, sum);
+}
+
+void mote_kernel_float_overlay__ref(struct mote_kernels *table) {
+    table->dot_f32 = dot_f32;
+    table->dot_f16 = dot_f16;
+    table->dot_bf16 = dot_bf16;
+    table->rms_norm = rms_norm;
+    table->rope = rope;
+    table->swiglu = swiglu;
+    table->add = add;
+    table->to_f16 = to_f16;
+    table->attend_f16 = attend_f16;
+    table->attend_f32 = attend_f32;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * level.h: what each instruction set brings. A file <family>_<isa>.c is compiled with the flags of its isa
+ * and has one entry: it overlays the functions it has onto a table. The reference fills the whole table and
+ * defines every bit; the others may only be faster. Which overlays are applied is select.c's business. */
+#ifndef MOTE_KERNEL_LEVEL_H
+#define MOTE_KERNEL_LEVEL_H
+
+#include "kernel/kernel.h"
+
+/* quantize, interleave, multiply */
+void mote_kernel_product_overlay__ref(struct mote_kernels *table);
+/* dots, norm, rope, swiglu, add, to_f16, attend */
+void mote_kernel_float_overlay__ref(struct mote_kernels *table);
+
+#endif

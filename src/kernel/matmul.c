@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * matmul.c: a weight matrix times T columns, panel by panel.
+ *
+ *     sixteen rows of the file ── decode, 256 columns at a time ──► int8 [16][256]  in L1
+ *                                      interleave, offset added ──► the panel's q   [K/4][16][4]
+ *                                  scales, mins turned by 90°   ──► scale, min      [K/group][16]
+ *     panel × all T columns ── multiply ──► y
+ *
+ * so that a weight is decoded once however many columns there are, and is read from the file in order. Float
+ * weights need no panel: a few rows at a time, held in cache, meet every column.
+ *
+ * A worker's memory, in this order: scale, min [2][16][16] f32 · the panel's scale, min [2][K/16][16] f32 ·
+ * rows [16][256] int8 · the panel's q [K][16] u8. */
+#include "kernel/kernel.h"
+
+#include "base/float.h"
+#include "base/memory.h"
+
+enum {
+    CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
+    CHUNK_GROUPS = CHUNK / 16,
+    FLOAT_ROWS = 16, /* float rows that meet all columns before the next */
+};
+
+struct work {
+    int8_t *rows;       /* [16][CHUNK] */
+    float *scale, *min; /* [16][CHUNK_GROUPS] */
+    struct mote_kernel_panel panel;
+};
+
+static uint64_t up(uint64_t n) {
+    return (n + 63) & ~(uint64_t)63;
+}
+
+uint64_t mote_kernel_matmul_plan(uint32_t k) {
+    uint64_t rows = MOTE_KERNEL_ROWS * (CHUNK + 2 * CHUNK_GROUPS * sizeof(float));
+    uint64_t columns = ((uint64_t)k + 31) / 32 * 32;
+    return up(rows + columns / 16 * MOTE_KERNEL_ROWS * 2 * sizeof(float) + columns * MOTE_KERNEL_ROWS);
+}
+
+static struct work lay_out(void *block, uint32_t k) {
+    struct work work;
+    uint64_t groups = ((uint64_t)k + 31) / 32 * 2 * MOTE_KERNEL_ROWS;
+    work.scale = block;
+    work.min = work.scale + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
+    work.panel.scale = work.min + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
+    work.panel.min = work.panel.scale + groups;
+    work.rows = (int8_t *)(work.panel.min + groups);
+    work.panel.q = (uint8_t *)(work.rows + MOTE_KERNEL_ROWS * CHUNK);
+    return work;
+}
+
+/* Decodes n_rows ≤ 16 rows into the panel; the rows that are missing become zero. */
+static void fill_panel(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
+                       const struct mote_kernel_weight *w, uint32_t row, uint32_t n_rows,
+                       const struct work *work) {
+    mote_kernel_decode *decode = kernels->decode[w->type];
+    const uint8_t *data = w->data + row * w->row_bytes;
+    if (n_rows < MOTE_KERNEL_ROWS) {
+        memset(work->scale, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *work->scale);
+        memset(work->min, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *work->min);
+        memset(work->rows, 0, MOTE_KERNEL_ROWS * CHUNK);
+    }
+    for (uint32_t column = 0; column < w->k; column += CHUNK) {
+        uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK, n_groups = n / info->group;
+        uint64_t at = (uint64_t)column / info->elements * info->bytes;
+        for (uint32_t r = 0; r < n_rows; r++)
+            decode(data + r * w->row_bytes + at, n / info->elements, work->rows + r * CHUNK,
+                   work->scale + r * CHUNK_GROUPS, work->min + r * CHUNK_GROUPS);
+        kernels->interleave(work->rows, CHUNK, n, info->offset,
+                            work->panel.q + (uint64_t)column * MOTE_KERNEL_ROWS);
+        float *scale = work->panel.scale + (uint64_t)column / info->group * MOTE_KERNEL_ROWS;
+        float *min = work->panel.min + (uint64_t)column / info->group * MOTE_KERNEL_ROWS;
+        for (uint32_t g = 0; g < n_groups; g++) {
+            for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
+                scale[g * MOTE_KERNEL_ROWS + r] = work->scale[r * CHUNK_GROUPS + g];
+            if (!info->has_min) continue;
+            for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
+                min[g * MOTE_KERNEL_ROWS + r] = work->min[r * CHUNK_GROUPS + g];
+        }
+    }
+}
+
+static void matmul_quantized(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
+                             const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
+                             const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
+                             const struct work *work) {
+    for (uint32_t row = row0; row < row1; row += MOTE_KERNEL_ROWS) {
+        uint32_t n_rows = row1 - row < MOTE_KERNEL_ROWS ? row1 - row : MOTE_KERNEL_ROWS;
+        fill_panel(kernels, info, w, row, n_rows, work);
+        if (n_rows == MOTE_KERNEL_ROWS) {
+            kernels->multiply(info, &work->panel, w->k, x, n_columns, y + row, y_stride);
+            continue;
+        }
+        for (uint32_t t = 0; t < n_columns; t++) {
+            struct mote_kernel_x8 column = {x->q + (uint64_t)t * w->k, x->scale + (uint64_t)t * (w->k / 32),
+                                            x->sum + (uint64_t)t * (w->k / 16)};
+            float whole[MOTE_KERNEL_ROWS];
+            kernels->multiply(info, &work->panel, w->k, &column, 1, whole, MOTE_KERNEL_ROWS);
+            memcpy(y + t * y_stride + row, whole, n_rows * sizeof *y);
+        }
+    }
+}
+
+void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row0,
+                        uint32_t row1, const struct mote_kernel_input *input, uint32_t n_columns, float *y,
+                        uint64_t y_stride, void *block) {
+    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
+    if (info->group) {
+        struct work work = lay_out(block, w->k);
+        matmul_quantized(kernels, info, w, row0, row1, &input->x8, n_columns, y, y_stride, &work);
+        return;
+    }
+    mote_kernel_dot *dot = w->type == MOTE_TYPE_F32   ? kernels->dot_f32
+                           : w->type == MOTE_TYPE_F16 ? kernels->dot_f16
+                                                      : kernels->dot_bf16;
+    for (uint32_t row = row0; row < row1; row += FLOAT_ROWS) {
+        uint32_t n_rows = row1 - row < FLOAT_ROWS ? row1 - row : FLOAT_ROWS;
+        for (uint32_t t = 0; t < n_columns; t++)
+            dot(w->data + row * w->row_bytes, w->row_bytes, n_rows, input->x + t * input->x_stride, w->k,
+                y + t * y_stride + row);
+    }
+}
+
+static void row_float(const struct mote_kernel_weight *w, const uint8_t *data, float *y) {
+    if (w->type == MOTE_TYPE_F32) {
+        memcpy(y, data, w->k * sizeof *y);
+        return;
+    }
+    for (uint32_t i = 0; i < w->k; i++, data += 2) {
+        uint16_t bits = (uint16_t)(data[0] | data[1] << 8);
+        y[i] = w->type == MOTE_TYPE_F16 ? mote_base_f32_from_f16(bits) : mote_base_f32_from_bf16(bits);
+    }
+}
+
+void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row,
+                     float *y, void *block) {
+    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
+    const uint8_t *data = w->data + row * w->row_bytes;
+    if (!info->group) {
+        row_float(w, data, y);
+        return;
+    }
+    struct work work = lay_out(block, w->k);
+    for (uint32_t column = 0; column < w->k; column += CHUNK) {
+        uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
+        uint64_t at = (uint64_t)column / info->elements * info->bytes;
+        kernels->decode[w->type](data + at, n / info->elements, work.rows, work.scale, work.min);
+        for (uint32_t i = 0; i < n; i++) {
+            float value = work.scale[i / info->group] * (float)work.rows[i];
+            y[column + i] = info->has_min ? value - work.min[i / info->group] : value;
+        }
+    }
+}

