@@ -16,7 +16,8 @@ if [ ! -e "$peers/complete" ]; then
     new=$(mktemp -d "$cache/peers/new.XXXXXX")
     cp package.json package-lock.json "$new"
     # No install scripts: they would build or fetch other engines. No optional packages: the large GPU builds.
-    (cd "$new" && npm ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error)
+    # `npm ci` would refuse a lock file without the optional packages of other systems; install obeys it too.
+    (cd "$new" && npm install --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error)
     touch "$new/complete"
     rm -rf "$peers"
     mv "$new" "$peers"
