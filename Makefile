@@ -88,6 +88,18 @@ golden: ## real and synthetic models against llama.cpp; the same-bits law
 unit kernel fail bare cli golden:
 	+@BUILD=$(BUILD) tools/test.sh $@
 
+# The core without a C library, and the same program with one.
+BARE_FLAGS := $(APP_FLAGS) -ffreestanding -fno-builtin -fno-stack-protector
+.PHONY: bare-programs golden-programs
+bare-programs: $(BUILD)/tests/bare/bare $(BUILD)/tests/bare/hosted $(BUILD)/mote-synth
+$(BUILD)/tests/bare/bare: tests/bare/story.c tests/bare/nolibc.c tests/bare/bare.h $(BUILD)/libmote.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) -O1 -g $(BARE_FLAGS) -nostdlib -static -no-pie -o $@ $(filter %.c %.a,$^)
+$(BUILD)/tests/bare/hosted: tests/bare/story.c tests/bare/hosted.c tests/bare/bare.h $(HOST_O) $(BUILD)/libmote.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -o $@ $(filter %.c %.o %.a,$^) -lpthread -lm
+golden-programs: $(BUILD)/mote $(BUILD)/mote-synth $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/*.c))
+
 # ---- sanitizers: the same tests in a build folder of their own ----
 
 .PHONY: asan ubsan tsan

@@ -82,7 +82,7 @@ for suite in "$@"; do
         build $(programs "$suite")
         for program in $(programs "$suite"); do one "$suite" "${program##*/}" "./$program"; done
         ;;
-    bare) build bare-objects; one bare bare.sh tests/bare/bare.sh ;;
+    bare) build bare-programs; one bare bare.sh tests/bare/bare.sh ;;
     cli)
         build "$MOTE" $(programs cli)
         for program in $(programs cli); do one cli "${program##*/}" "./$program"; done
