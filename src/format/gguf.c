@@ -380,6 +380,20 @@ mote_status mote_format_plan(const void *bytes, uint64_t n_bytes, uint64_t *aren
     return MOTE_OK;
 }
 
+int mote_format_peek(const void *bytes, uint64_t n_bytes, mote_text name, struct mote_format_key *key) {
+    struct mote_format_file file;
+    struct walk walk = begin(bytes, n_bytes, &file, NULL);
+    struct mote_format_key next;
+    if (read_header(&walk)) return 0;
+    for (uint64_t i = 0; i < file.n_keys; i++) {
+        if (read_key(&walk, i, &next)) return 0;
+        if (!mote_format_same(next.name, name)) continue;
+        *key = next;
+        return 1;
+    }
+    return 0;
+}
+
 mote_status mote_format_open(const void *bytes, uint64_t n_bytes, struct mote_base_arena *arena,
                              struct mote_format_file *file, mote_error *error) {
     struct mote_format_file draft;

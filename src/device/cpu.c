@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cpu.c: one function for each operation of a program, and the loop that walks the list. An operation on many
+ * rows is cut into pieces for the host's workers; on one row, what is small is done in place, because waking
+ * a worker costs more than a norm. Matrix products that stand side by side and read the same value (q, k, v;
+ * gate, up) are one piece of work: their input is quantized once and the workers meet once. */
+#include "device/cpu.h"
+
+#include "base/memory.h"
+#include "device/rope.h"
+
+/* One step being computed; the argument of every piece of work. */
+struct step {
+    struct mote_device_cpu *device;
+    const struct mote_device_row *rows;
+    uint32_t n_rows;
+    const uint32_t *wanted;
+    uint32_t n_wanted;
+    float *logits;
+    const struct mote_program_op *op; /* being run; the first of a group of products */
+    uint32_t n_group;
+    struct mote_kernel_input input; /* of products */
+    uint32_t n_columns, n_panels_a_piece;
+};
+
+static float *value(const struct step *s, enum mote_program_value v) {
+    return v == MOTE_PROGRAM_LOGITS ? s->logits : s->device->value[v];
+}
+
+static float *row_of(const struct step *s, enum mote_program_value v, uint32_t row) {
+    return value(s, v) + (uint64_t)row * s->device->program->width[v];
+}
+
+static void run(struct step *s, uint32_t n, mote_work *work) {
+    const mote_host *host = s->device->host;
+    if (n > 1 && s->device->n_workers > 1) {
+        host->parallel_for(host->user, n, work, s);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        work(s, i, 0);
+}
+
+/* ---- operations on a row ---- */
+
+static void embed(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    mote_kernel_row(&d->kernels, s->op->weight, (uint32_t)s->rows[i].token, row_of(s, s->op->out, i),
+                    d->work + worker * d->work_bytes);
+}
+
+static void norm(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    (void)worker;
+    d->kernels.rms_norm(row_of(s, s->op->a, i), (const float *)(const void *)s->op->weight->data,
+                        d->program->width[s->op->a], d->config->norm_eps, row_of(s, s->op->out, i));
+}
+
+static void rope(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    const struct mote_model_rope *r = &d->config->rope;
+    uint64_t at = (uint64_t)i * (r->n_rot / 2);
+    (void)worker;
+    d->kernels.rope(row_of(s, s->op->out, i), s->op->n_heads, d->config->n_head_dim, r->n_rot, r->style,
+                    d->cosine + at, d->sine + at);
+}
+
+static void swiglu(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    (void)worker;
+    d->kernels.swiglu(row_of(s, s->op->a, i), row_of(s, s->op->b, i), d->program->width[s->op->out],
+                      row_of(s, s->op->out, i));
+}
+
+static void add(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    (void)worker;
+    d->kernels.add(row_of(s, s->op->a, i), row_of(s, s->op->b, i), d->program->width[s->op->out],
+                   row_of(s, s->op->out, i));
+}
+
+static void select_row(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    (void)worker;
+    memcpy(row_of(s, s->op->out, i), row_of(s, s->op->a, s->wanted[i]),
+           s->device->program->width[s->op->out] * sizeof(float));
+}
+
+/* ---- attention ---- */
+
+/* The keys of a layer in a page; its values stand half_bytes behind. */
+static uint8_t *keys_of(const struct mote_device_cpu *d, uint32_t page, uint32_t layer) {
+    return d->cache + page * d->page_bytes + 2 * layer * d->half_bytes;
+}
+
+static void store(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    const struct mote_device_row *row = &s->rows[i];
+    const float *key = row_of(s, s->op->a, i), *val = row_of(s, s->op->b, i);
+    uint32_t e = d->config->n_head_dim, at = row->position % MOTE_DEVICE_PAGE;
+    uint8_t *keys = keys_of(d, row->pages[row->position / MOTE_DEVICE_PAGE], s->op->layer);
+    uint8_t *values = keys + d->half_bytes;
+    (void)worker;
+    for (uint32_t head = 0; head < d->config->n_kv_heads; head++) {
+        uint64_t place = ((uint64_t)head * MOTE_DEVICE_PAGE + at) * e, from = (uint64_t)head * e;
+        if (d->kv_type == MOTE_KV_F32) {
+            memcpy(keys + place * sizeof(float), key + from, e * sizeof(float));
+            memcpy(values + place * sizeof(float), val + from, e * sizeof(float));
+        } else {
+            d->kernels.to_f16(key + from, e, (uint16_t *)(void *)keys + place);
+            d->kernels.to_f16(val + from, e, (uint16_t *)(void *)values + place);
+        }
+    }
+}
+
+/* One query head of one row over all its pages, in order; out [E] is also the accumulator. */
+static void attend_head(const struct step *s, const struct mote_device_row *row, const float *query,
+                        uint32_t kv_head, float scale, float *out) {
+    const struct mote_device_cpu *d = s->device;
+    uint32_t e = d->config->n_head_dim, n = row->position + 1;
+    uint64_t place = (uint64_t)kv_head * MOTE_DEVICE_PAGE * e;
+    float max = -__builtin_inff(), sum = 0;
+    memset(out, 0, e * sizeof(float));
+    for (uint32_t at = 0; at < n; at += MOTE_DEVICE_PAGE) {
+        const void *keys = keys_of(d, row->pages[at / MOTE_DEVICE_PAGE], s->op->layer);
+        const void *values = (const uint8_t *)keys + d->half_bytes;
+        uint32_t tile = n - at < MOTE_DEVICE_PAGE ? n - at : MOTE_DEVICE_PAGE;
+        if (d->kv_type == MOTE_KV_F32)
+            d->kernels.attend_f32(query, (const float *)keys + place, (const float *)values + place, tile, e,
+                                  scale, out, &max, &sum);
+        else
+            d->kernels.attend_f16(query, (const uint16_t *)keys + place, (const uint16_t *)values + place,
+                                  tile, e, scale, out, &max, &sum);
+    }
+    for (uint32_t j = 0; j < e; j++)
+        out[j] = out[j] / sum;
+}
+
+/* Piece i: one row and one kv head, with all the query heads that share it. */
+static void attend(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    const struct mote_model_config *c = s->device->config;
+    uint32_t row = i / c->n_kv_heads, kv_head = i % c->n_kv_heads, shared = c->n_heads / c->n_kv_heads;
+    float scale = 1 / __builtin_sqrtf((float)c->n_head_dim);
+    (void)worker;
+    for (uint32_t head = kv_head * shared; head < (kv_head + 1) * shared; head++) {
+        uint64_t at = (uint64_t)head * c->n_head_dim;
+        attend_head(s, &s->rows[row], row_of(s, s->op->a, row) + at, kv_head, scale,
+                    row_of(s, s->op->out, row) + at);
+    }
+}
+
+/* ---- products ---- */
+
+static void quantize(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    uint64_t k = s->op->weight->k;
+    (void)worker;
+    d->kernels.quantize(row_of(s, s->op->a, i), (uint32_t)k, d->x8.q + i * k,
+                        d->x8.scale + i * (k / MOTE_KERNEL_BLOCK), d->x8.sum + i * (k / 16));
+}
+
+static uint32_t pieces_of(const struct step *s, const struct mote_program_op *op) {
+    uint32_t rows = s->n_panels_a_piece * MOTE_KERNEL_ROWS;
+    return (op->weight->n + rows - 1) / rows;
+}
+
+/* Piece i of a group of products: some panels of one of its weights. */
+static void multiply(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    const struct mote_program_op *op = s->op;
+    while (i >= pieces_of(s, op))
+        i -= pieces_of(s, op++);
+    uint32_t rows = s->n_panels_a_piece * MOTE_KERNEL_ROWS, first = i * rows;
+    uint32_t end = op->weight->n - first < rows ? op->weight->n : first + rows;
+    mote_kernel_matmul(&d->kernels, op->weight, first, end, &s->input, s->n_columns, value(s, op->out),
+                       d->program->width[op->out], d->work + worker * d->work_bytes);
+}
+
+/* Runs the products from s->op on that share its input; returns how many. */
+static uint32_t run_products(struct step *s, const struct mote_program_op *end) {
+    struct mote_device_cpu *d = s->device;
+    const struct mote_program_op *first = s->op;
+    uint64_t n_panels = 0;
+    int quantized = 0;
+    s->n_group = 0;
+    for (const struct mote_program_op *op = first;
+         op < end && op->kind == MOTE_PROGRAM_MATMUL && op->a == first->a; op++) {
+        quantized |= mote_base_type_describe(op->weight->type)->group != 0;
+        n_panels += (op->weight->n + MOTE_KERNEL_ROWS - 1) / MOTE_KERNEL_ROWS;
+        s->n_group++;
+    }
+    s->n_columns = d->program->wanted[first->a] ? s->n_wanted : s->n_rows;
+    if (!s->n_columns) return s->n_group;
+    s->input = (struct mote_kernel_input){value(s, first->a), d->program->width[first->a], d->x8};
+    if (quantized) run(s, s->n_columns, quantize);
+
+    /* enough pieces that a worker who is late costs little, few enough that handing them out does too */
+    uint64_t n_pieces = d->n_workers > 1 ? 16 * (uint64_t)d->n_workers : 1;
+    s->n_panels_a_piece = (uint32_t)((n_panels + n_pieces - 1) / n_pieces);
+    uint32_t n = 0;
+    for (uint32_t j = 0; j < s->n_group; j++)
+        n += pieces_of(s, &first[j]);
+    run(s, n, multiply);
+    return s->n_group;
+}
+
+/* ---- the walk ---- */
+
+void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
+                          const uint32_t *wanted, uint32_t n_wanted, float *logits) {
+    struct step s = {.device = device,
+                     .rows = rows,
+                     .n_rows = n,
+                     .wanted = wanted,
+                     .n_wanted = n_wanted,
+                     .logits = logits};
+    static mote_work *const of_row[] = {
+        [MOTE_PROGRAM_EMBED] = embed,       [MOTE_PROGRAM_NORM] = norm,     [MOTE_PROGRAM_ROPE] = rope,
+        [MOTE_PROGRAM_STORE] = store,       [MOTE_PROGRAM_SWIGLU] = swiglu, [MOTE_PROGRAM_ADD] = add,
+        [MOTE_PROGRAM_SELECT] = select_row,
+    };
+    const struct mote_program *program = device->program;
+    const struct mote_program_op *end = program->ops + program->n_ops;
+    uint32_t n_angles = device->config->rope.n_rot / 2;
+
+    for (uint32_t i = 0; i < n; i++)
+        mote_device_rope_angles(device->frequency, n_angles, rows[i].position, device->rope_magnitude,
+                                device->cosine + (uint64_t)i * n_angles,
+                                device->sine + (uint64_t)i * n_angles);
+    for (s.op = program->ops; s.op < end;) {
+        if (s.op->kind == MOTE_PROGRAM_MATMUL) {
+            s.op += run_products(&s, end);
+            continue;
+        }
+        if (s.op->kind == MOTE_PROGRAM_ATTEND)
+            run(&s, n * device->config->n_kv_heads, attend);
+        else
+            run(&s, program->wanted[s.op->out] ? n_wanted : n, of_row[s.op->kind]);
+        s.op++;
+    }
+}
+
+void mote_device_cpu_copy_page(struct mote_device_cpu *device, uint32_t from, uint32_t to) {
+    memcpy(device->cache + to * device->page_bytes, device->cache + from * device->page_bytes,
+           device->page_bytes);
+}
+
+mote_status mote_device_cpu_open(const struct mote_program *program, const struct mote_model_config *config,
+                                 const struct mote_model_weights *weights, const mote_host *host,
+                                 struct mote_base_arena *arena, struct mote_device_cpu *device) {
+    struct mote_device_cpu *d = device;
+    uint64_t element = d->kv_type == MOTE_KV_F32 ? 4 : 2;
+    uint32_t widest = 0; /* of what a product reads */
+    d->program = program;
+    d->config = config;
+    d->host = host;
+    d->n_workers = host->parallel_for && host->n_workers ? host->n_workers : 1;
+    mote_kernel_select(&d->kernels, host->cpu);
+
+    d->half_bytes = (uint64_t)config->n_kv_heads * MOTE_DEVICE_PAGE * config->n_head_dim * element;
+    d->page_bytes = 2 * d->half_bytes * config->n_layers;
+    d->cache = mote_base_arena_take(arena, d->n_pages, d->page_bytes);
+    for (uint32_t v = 0; v < MOTE_PROGRAM_VALUES; v++) {
+        uint64_t rows = program->wanted[v] ? d->n_wanted : d->n_rows;
+        if (v == MOTE_PROGRAM_LOGITS) continue; /* the caller's */
+        d->value[v] = mote_base_arena_take(arena, rows * program->width[v], sizeof(float));
+        if (program->width[v] > widest) widest = program->width[v];
+    }
+    uint64_t columns = d->n_rows > d->n_wanted ? d->n_rows : d->n_wanted;
+    uint32_t n_angles = config->rope.n_rot / 2;
+    d->x8.q = mote_base_arena_take(arena, columns * widest, sizeof *d->x8.q);
+    d->x8.scale = mote_base_arena_take(arena, columns * widest / MOTE_KERNEL_BLOCK, sizeof *d->x8.scale);
+    d->x8.sum = mote_base_arena_take(arena, columns * widest / 16, sizeof *d->x8.sum);
+    d->frequency = mote_base_arena_take(arena, n_angles, sizeof *d->frequency);
+    d->cosine = mote_base_arena_take(arena, (uint64_t)d->n_rows * n_angles, sizeof *d->cosine);
+    d->sine = mote_base_arena_take(arena, (uint64_t)d->n_rows * n_angles, sizeof *d->sine);
+    d->work_bytes = mote_kernel_matmul_plan(widest);
+    d->work = mote_base_arena_take(arena, d->n_workers, d->work_bytes);
+    if (arena->failed) return MOTE_E_MEMORY;
+    if (d->frequency)
+        mote_device_rope_open(&config->rope, &weights->slot[MOTE_MODEL_ROPE_FACTORS], d->frequency,
+                              &d->rope_magnitude);
+    return MOTE_OK;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cpu.h: walks a program on the CPU.
+ *
+ * KV CACHE. A pool of pages; a page holds MOTE_DEVICE_PAGE consecutive positions of all layers:
+ *
+ *     page → layer → keys [K][page][E], values [K][page][E]      f16 or f32
+ *
+ * A page is also the tile of the online softmax, counted from position 0 of a sequence, so neither chunking
+ * nor sharing changes the order of any sum. Who owns which page is the engine's business: a row brings the
+ * table of its sequence's pages.
+ *
+ * THREADS. Each operation is cut into pieces over rows of weights, rows of tokens, or heads; no output is the
+ * sum of what two workers did, so the number of workers changes no bit. */
+#ifndef MOTE_DEVICE_CPU_H
+#define MOTE_DEVICE_CPU_H
+
+#include "program/program.h"
+
+enum { MOTE_DEVICE_PAGE = 32 }; /* positions */
+
+struct mote_device_row {
+    const uint32_t *pages; /* of its sequence; those up to position / MOTE_DEVICE_PAGE are read */
+    uint32_t position;
+    mote_token token; /* checked: 0 ≤ token < V */
+};
+
+struct mote_device_cpu {
+    const struct mote_program *program;
+    const struct mote_model_config *config;
+    const mote_host *host;
+    struct mote_kernels kernels;
+    uint32_t n_workers, n_rows, n_wanted, n_pages; /* most of each */
+    mote_kv_type kv_type;
+    uint8_t *cache;
+    uint64_t page_bytes, half_bytes; /* of a page; of the keys of one layer in a page */
+    float *value[MOTE_PROGRAM_VALUES];
+    struct mote_kernel_x8 x8;
+    double *frequency;    /* [n_rot/2] radians a position */
+    float rope_magnitude; /* yarn's attention temperature */
+    float *cosine, *sine; /* [T][n_rot/2] of this step's rows */
+    uint8_t *work;        /* [n_workers] of work_bytes */
+    uint64_t work_bytes;
+};
+
+/* Takes what a device needs from the arena and sets it up; with a counting arena, only counts (device is then
+ * used for scratch only). Sizes in device: n_rows, n_wanted, n_pages, kv_type are set by the caller before.
+ * Errors: MEMORY. */
+MOTE_MUST_USE mote_status mote_device_cpu_open(const struct mote_program *program,
+                                               const struct mote_model_config *config,
+                                               const struct mote_model_weights *weights,
+                                               const mote_host *host, struct mote_base_arena *arena,
+                                               struct mote_device_cpu *device);
+
+/* Computes rows[0, n), n ≤ n_rows. wanted[0, n_wanted) are the places, ascending, of the rows whose logits go
+ * to logits [n_wanted][V]. */
+void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
+                          const uint32_t *wanted, uint32_t n_wanted, float *logits);
+
+/* Copies the contents of one page to another. */
+void mote_device_cpu_copy_page(struct mote_device_cpu *device, uint32_t from, uint32_t to);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.c: the keys of a GGUF file that say what the model is. A key is named `<architecture>.<rest>`, such
+ * as llama.embedding_length. Every number is checked against what the rest of the core relies on: no product
+ * of two of them overflows 64 bits and no count is zero. */
+#include "model/model.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+enum { N_MAX = 1 << 24 }; /* no dimension of a model is larger; products of two stay far inside 64 bits */
+
+struct source {
+    const struct mote_format_file *file;
+    mote_text architecture;
+    mote_error *error;
+    mote_status status; /* of the first failure; later reads do nothing */
+};
+
+/* The key `<architecture>.<rest>`, or NULL. */
+static const struct mote_format_key *find(const struct source *s, const char *rest) {
+    char name[128];
+    size_t n = mote_base_format(name, sizeof name, "%t.%s", s->architecture, rest);
+    return mote_format_find_key(s->file, (mote_text){name, n});
+}
+
+static const struct mote_format_key *need(struct source *s, const char *rest) {
+    const struct mote_format_key *key = find(s, rest);
+    if (!key && !s->status)
+        s->status = mote_base_fail(s->error, MOTE_E_FORMAT, 0, "key %t.%s is missing", s->architecture, rest);
+    return key;
+}
+
+/* A whole number in [least, most]; an absent key gives otherwise (0: the key must be there). */
+static uint32_t count(struct source *s, const char *rest, uint32_t otherwise, uint32_t least, uint32_t most) {
+    const struct mote_format_key *key = otherwise ? find(s, rest) : need(s, rest);
+    uint32_t value = otherwise;
+    if (s->status || !key) return otherwise;
+    s->status = mote_format_u32(s->file, key, &value, s->error);
+    if (!s->status && (value < least || value > most))
+        s->status = mote_base_fail(s->error, MOTE_E_FORMAT, key->offset, "key %t is %u, must be %u to %u",
+                                   key->name, (uint64_t)value, (uint64_t)least, (uint64_t)most);
+    return s->status ? least : value;
+}
+
+/* A number in [least, most]; an absent key gives otherwise (0: the key must be there). */
+static float number(struct source *s, const char *rest, float otherwise, float least, float most) {
+    const struct mote_format_key *key = otherwise > 0 ? find(s, rest) : need(s, rest);
+    float value = otherwise;
+    if (s->status || !key) return otherwise;
+    s->status = mote_format_f32(s->file, key, &value, s->error);
+    if (!s->status && !(value >= least && value <= most)) /* also NaN */
+        s->status = mote_base_fail(s->error, MOTE_E_FORMAT, key->offset, "key %t is %f, must be %f to %f",
+                                   key->name, (double)value, (double)least, (double)most);
+    return s->status ? least : value;
+}
+
+static int is(mote_text text, const char *word) {
+    size_t n = 0;
+    while (word[n])
+        n++;
+    return text.n == n && memcmp(text.data, word, n) == 0;
+}
+
+mote_status mote_model_architecture(const struct mote_format_file *file, mote_text *name, mote_error *error) {
+    const struct mote_format_key *key =
+        mote_format_find_key(file, (mote_text){"general.architecture", sizeof "general.architecture" - 1});
+    if (!key) return mote_base_fail(error, MOTE_E_FORMAT, 0, "key general.architecture is missing");
+    return mote_format_string(file, key, name, error);
+}
+
+static void read_rope(struct source *s, const struct mote_model_config *config,
+                      struct mote_model_rope *rope) {
+    rope->style = MOTE_KERNEL_ROPE_PAIR;
+    rope->n_rot = count(s, "rope.dimension_count", config->n_head_dim, 2, config->n_head_dim);
+    rope->base = number(s, "rope.freq_base", 10000.0f, 1, 1e12f);
+    rope->original_context =
+        count(s, "rope.scaling.original_context_length", config->n_context, 1, INT32_MAX);
+    rope->attention_factor = number(s, "rope.scaling.attn_factor", 1.0f, 1e-3f, 1e6f);
+    rope->beta_fast = number(s, "rope.scaling.yarn_beta_fast", 32.0f, 1e-3f, 1e6f);
+    rope->beta_slow = number(s, "rope.scaling.yarn_beta_slow", 1.0f, 1e-3f, 1e6f);
+    rope->factor = 1;
+    rope->scaling = MOTE_MODEL_ROPE_NONE;
+    if (!s->status && rope->n_rot % 2)
+        s->status =
+            mote_base_fail(s->error, MOTE_E_FORMAT, 0, "key %t.rope.dimension_count is odd", s->architecture);
+
+    const struct mote_format_key *key = find(s, "rope.scaling.type");
+    mote_text type = {"none", 4};
+    if (!key && find(s, "rope.scale_linear")) { /* files of 2023 */
+        rope->factor = number(s, "rope.scale_linear", 0, 1e-3f, 1e6f);
+        rope->scaling = rope->factor == 1.0f ? MOTE_MODEL_ROPE_NONE : MOTE_MODEL_ROPE_LINEAR;
+        return;
+    }
+    if (s->status || !key) return;
+    if ((s->status = mote_format_string(s->file, key, &type, s->error))) return;
+    if (is(type, "none")) return;
+    if (is(type, "linear"))
+        rope->scaling = MOTE_MODEL_ROPE_LINEAR;
+    else if (is(type, "yarn"))
+        rope->scaling = MOTE_MODEL_ROPE_YARN;
+    else {
+        s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, key->offset,
+                                   "rope scaling '%t' is not supported", type);
+        return;
+    }
+    rope->factor = number(s, "rope.scaling.factor", 0, 1e-3f, 1e6f);
+}
+
+mote_status mote_model_configure(const struct mote_format_file *file, struct mote_model_config *config,
+                                 mote_error *error) {
+    struct source s = {file, {NULL, 0}, error, MOTE_OK};
+    mote_status status = mote_model_architecture(file, &s.architecture, error);
+    if (status) return status;
+    if (!is(s.architecture, "llama"))
+        return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "architecture '%t' is not supported (llama is)",
+                              s.architecture);
+    struct mote_model_config c = {0};
+    c.n_model = count(&s, "embedding_length", 0, 1, N_MAX);
+    c.n_layers = count(&s, "block_count", 0, 1, 4096);
+    if (!s.status && c.n_layers > file->n_tensors)
+        s.status =
+            mote_base_fail(error, MOTE_E_FORMAT, 0, "key %t.block_count is %u, but there are only %u tensors",
+                           s.architecture, (uint64_t)c.n_layers, file->n_tensors);
+    c.n_ffn = count(&s, "feed_forward_length", 0, 1, N_MAX);
+    c.n_heads = count(&s, "attention.head_count", 0, 1, 65536);
+    c.n_kv_heads = count(&s, "attention.head_count_kv", c.n_heads, 1, c.n_heads);
+    c.n_context = count(&s, "context_length", 0, 1, INT32_MAX);
+    c.norm_eps = number(&s, "attention.layer_norm_rms_epsilon", 0, 1e-12f, 1.0f);
+    if (!s.status && c.n_heads % c.n_kv_heads)
+        s.status = mote_base_fail(error, MOTE_E_FORMAT, 0, "%u attention heads cannot share %u kv heads",
+                                  (uint64_t)c.n_heads, (uint64_t)c.n_kv_heads);
+    if (!s.status && !find(&s, "attention.key_length") && c.n_model % c.n_heads)
+        s.status =
+            mote_base_fail(error, MOTE_E_FORMAT, 0, "embedding_length %u is not a multiple of %u heads",
+                           (uint64_t)c.n_model, (uint64_t)c.n_heads);
+    if (s.status) return s.status;
+    uint32_t per_head = c.n_model / c.n_heads;
+    c.n_head_dim = count(&s, "attention.key_length", per_head ? per_head : 1, 2, 4096);
+    uint32_t value_dim = count(&s, "attention.value_length", c.n_head_dim, 1, N_MAX);
+    if (!s.status && (value_dim != c.n_head_dim || c.n_head_dim < 2))
+        s.status =
+            mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "heads of %u keys and %u values are not supported",
+                           (uint64_t)c.n_head_dim, (uint64_t)value_dim);
+    if (!s.status && find(&s, "expert_count") && count(&s, "expert_count", 0, 0, N_MAX) && !s.status)
+        s.status = mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "mixtures of experts are not supported");
+    read_rope(&s, &c, &c.rope);
+    if (s.status) return s.status;
+
+    /* The vocabulary's size is what the embedding has; tokens are checked against it in the engine. */
+    const struct mote_format_tensor *embed =
+        mote_format_find_tensor(file, (mote_text){"token_embd.weight", sizeof "token_embd.weight" - 1});
+    if (!embed) return mote_base_fail(error, MOTE_E_FORMAT, 0, "tensor token_embd.weight is missing");
+    if (embed->n_dims != 2 || embed->dims[1] > N_MAX)
+        return mote_base_fail(error, MOTE_E_FORMAT, embed->info_offset,
+                              "tensor token_embd.weight has %u dimensions and %u rows, must be a matrix",
+                              (uint64_t)embed->n_dims, embed->dims[1]);
+    c.n_vocab = (uint32_t)embed->dims[1];
+    *config = c;
+    return MOTE_OK;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vocabulary.c: the keys tokenizer.ggml.* -> what the text room builds a vocabulary from. */
+#include "model/model.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+static const struct mote_format_key *find(const struct mote_format_file *file, const char *rest) {
+    char name[96];
+    size_t n = mote_base_format(name, sizeof name, "tokenizer.ggml.%s", rest);
+    return mote_format_find_key(file, (mote_text){name, n});
+}
+
+static int equal(mote_text text, const char *word) {
+    size_t n = 0;
+    while (word[n])
+        n++;
+    return text.n == n && memcmp(text.data, word, n) == 0;
+}
+
+/* An array of strings as views, from the arena. */
+static mote_status strings(const struct mote_format_file *file, const char *rest,
+                           struct mote_base_arena *arena, const mote_text **views, uint32_t *n,
+                           mote_error *error) {
+    const struct mote_format_key *key = find(file, rest);
+    *views = NULL;
+    *n = 0;
+    if (!key) return MOTE_OK;
+    mote_status status = mote_format_array(file, key, MOTE_FORMAT_STRING, error);
+    if (status) return status;
+    if (key->n > INT32_MAX)
+        return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "key %t has too many elements", key->name);
+    mote_text *list = mote_base_arena_take(arena, key->n, sizeof *list);
+    if (arena->failed) return MOTE_E_MEMORY;
+    if (list) mote_format_strings(key, list);
+    *views = list;
+    *n = (uint32_t)key->n;
+    return MOTE_OK;
+}
+
+/* An array of n values beside the tokens, as the bytes of the file; NULL if absent. */
+static mote_status beside(const struct mote_format_file *file, const char *rest,
+                          enum mote_format_type element, uint32_t n, const uint8_t **bytes,
+                          mote_error *error) {
+    const struct mote_format_key *key = find(file, rest);
+    *bytes = NULL;
+    if (!key) return MOTE_OK;
+    mote_status status = mote_format_array(file, key, element, error);
+    if (status) return status;
+    if (key->n != n)
+        return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "key %t has %u elements for %u tokens",
+                              key->name, key->n, (uint64_t)n);
+    *bytes = key->value;
+    return MOTE_OK;
+}
+
+static mote_status read_id(const struct mote_format_file *file, const char *rest, uint32_t n_tokens,
+                           mote_token *id, mote_error *error) {
+    const struct mote_format_key *key = find(file, rest);
+    uint32_t value;
+    *id = MOTE_TOKEN_NONE;
+    if (!key) return MOTE_OK;
+    mote_status status = mote_format_u32(file, key, &value, error);
+    if (status) return status;
+    if (value == UINT32_MAX) return MOTE_OK; /* how some files say "none" */
+    if (value >= n_tokens)
+        return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "key %t is %u, but there are %u tokens",
+                              key->name, (uint64_t)value, (uint64_t)n_tokens);
+    *id = (mote_token)value;
+    return MOTE_OK;
+}
+
+static mote_status read_flag(const struct mote_format_file *file, const char *rest, int8_t *flag,
+                             mote_error *error) {
+    const struct mote_format_key *key = find(file, rest);
+    int value;
+    *flag = -1;
+    if (!key) return MOTE_OK;
+    mote_status status = mote_format_bool(file, key, &value, error);
+    if (!status) *flag = (int8_t)value;
+    return status;
+}
+
+static mote_status read_kind(const struct mote_format_file *file, const struct mote_format_key *key,
+                             struct mote_text_source *source, mote_error *error) {
+    mote_text model;
+    mote_status status = mote_format_string(file, key, &model, error);
+    if (status) return status;
+    if (equal(model, "llama"))
+        source->kind = MOTE_TEXT_SPM;
+    else if (equal(model, "gpt2"))
+        source->kind = MOTE_TEXT_BPE;
+    else if (equal(model, "bert"))
+        source->kind = MOTE_TEXT_WPM;
+    else
+        return mote_base_fail(error, MOTE_E_UNSUPPORTED, key->offset, "tokenizer '%t' is not supported",
+                              model);
+    const struct mote_format_key *pre = find(file, "pre");
+    return pre ? mote_format_string(file, pre, &source->pre, error) : MOTE_OK;
+}
+
+mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mote_base_arena *arena,
+                                  struct mote_text_source *source, int *present, mote_error *error) {
+    const struct mote_format_key *kind = find(file, "model");
+    struct mote_text_source s = {0};
+    mote_status status;
+    *present = 0;
+    if (!kind) return MOTE_OK;
+    if ((status = read_kind(file, kind, &s, error))) return status;
+    if ((status = strings(file, "tokens", arena, &s.tokens, &s.n_tokens, error))) return status;
+    if (!s.n_tokens)
+        return mote_base_fail(error, MOTE_E_FORMAT, kind->offset,
+                              "key tokenizer.ggml.tokens is missing or empty");
+    if ((status = beside(file, "scores", MOTE_FORMAT_F32, s.n_tokens, &s.scores, error))) return status;
+    if ((status = beside(file, "token_type", MOTE_FORMAT_I32, s.n_tokens, &s.types, error))) return status;
+    if ((status = strings(file, "merges", arena, &s.merges, &s.n_merges, error))) return status;
+
+    struct {
+        const char *rest;
+        mote_token *id;
+    } ids[] = {
+        {"bos_token_id", &s.bos},     {"eos_token_id", &s.eos},     {"eot_token_id", &s.eot},
+        {"eom_token_id", &s.eom},     {"unknown_token_id", &s.unk}, {"seperator_token_id", &s.sep},
+        {"padding_token_id", &s.pad}, {"cls_token_id", &s.cls},     {"mask_token_id", &s.mask},
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if ((status = read_id(file, ids[i].rest, s.n_tokens, ids[i].id, error))) return status;
+    if ((status = read_flag(file, "add_bos_token", &s.add_bos, error)) ||
+        (status = read_flag(file, "add_eos_token", &s.add_eos, error)) ||
+        (status = read_flag(file, "add_space_prefix", &s.add_space_prefix, error)) ||
+        (status = read_flag(file, "remove_extra_whitespaces", &s.remove_extra_whitespaces, error)))
+        return status;
+    *source = s;
+    *present = 1;
+    return MOTE_OK;
+}
