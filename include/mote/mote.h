@@ -148,6 +148,7 @@ typedef struct mote_detokenizer {
     uint8_t n_held;
     uint8_t started; /* 0 until the first token: its leading space is dropped where the tokenizer adds one */
     uint8_t special; /* set to 1 to have control tokens written out as their text */
+    uint8_t raw;     /* set to 1 to have bytes come out as they are: nothing held back, nothing replaced */
 } mote_detokenizer;
 
 /* Writes the text that token completes into out; *n_out bytes. max_out must be at least
