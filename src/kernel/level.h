@@ -13,4 +13,13 @@ void mote_kernel_product_overlay__ref(struct mote_kernels *table);
 /* dots, norm, rope, swiglu, add, to_f16, attend */
 void mote_kernel_float_overlay__ref(struct mote_kernels *table);
 
+#if defined(__x86_64__)
+void mote_kernel_product_overlay__avx2(struct mote_kernels *table);
+void mote_kernel_product_overlay__avxvnni(struct mote_kernels *table);
+void mote_kernel_product_overlay__avx512(struct mote_kernels *table);
+void mote_kernel_product_overlay__avx512vnni(struct mote_kernels *table);
+void mote_kernel_float_overlay__avx2(struct mote_kernels *table);
+void mote_kernel_float_overlay__avx512(struct mote_kernels *table);
+#endif
+
 #endif

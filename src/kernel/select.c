@@ -12,5 +12,18 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_decode_overlay__ref(table);
     mote_kernel_product_overlay__ref(table);
     mote_kernel_float_overlay__ref(table);
+#if defined(__x86_64__)
+    if (!(cpu & MOTE_CPU_AVX2)) return;
+    mote_kernel_decode_overlay__avx2(table);
+    mote_kernel_product_overlay__avx2(table);
+    mote_kernel_float_overlay__avx2(table);
+    if (cpu & MOTE_CPU_AVXVNNI) mote_kernel_product_overlay__avxvnni(table);
+    if (!(cpu & MOTE_CPU_AVX512)) return;
+    mote_kernel_decode_overlay__avx512(table);
+    mote_kernel_product_overlay__avx512(table);
+    mote_kernel_float_overlay__avx512(table);
+    if (cpu & MOTE_CPU_AVX512VNNI) mote_kernel_product_overlay__avx512vnni(table);
+#else
     (void)cpu;
+#endif
 }
