@@ -53,6 +53,12 @@ $(BUILD)/src/%.o: src/%.c
 $(BUILD)/host/%.o: host/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(CFLAGS) $(APP_FLAGS) $(DEPEND) -c -o $@ $<
+# The catalogue of models is built into the command, as the bytes of an initialiser.
+$(BUILD)/apps/cli/catalogue.inc: share/catalogue.json
+	@mkdir -p $(@D)
+	od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
+$(BUILD)/apps/cli/catalogue.o: $(BUILD)/apps/cli/catalogue.inc
+$(BUILD)/apps/cli/catalogue.o: APP_FLAGS += -I$(BUILD)/apps/cli
 $(BUILD)/apps/%.o: apps/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(CFLAGS) $(APP_FLAGS) $(DEPEND) -c -o $@ $<
@@ -67,6 +73,12 @@ test: ## installs what is missing, builds, runs every test and check
 	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli golden check
 
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
+
+# Makes models with random weights, for tests and timings.
+SYNTH_C := $(sort $(wildcard tools/synth*.c))
+$(BUILD)/mote-synth: $(SYNTH_C) tools/synth.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -o $@ $(SYNTH_C) -lm
 
 # ---- tests ----
 

@@ -33,9 +33,11 @@ char *cli_size(uint64_t n_bytes, char *out) {
     return out;
 }
 
+enum { AMOUNT = 24 };
+
 static char *amount(const struct cli_progress *progress, uint64_t n, char *out) {
     if (!strcmp(progress->unit, "B")) return cli_size(n, out);
-    snprintf(out, 16, "%llu", (unsigned long long)n);
+    snprintf(out, AMOUNT, "%llu", (unsigned long long)n);
     return out;
 }
 
@@ -47,7 +49,7 @@ static int width(void) {
 
 /* The text to the right of the bar; seconds < 0: not known. */
 static void tell(const struct cli_progress *progress, double rate, double seconds, char *out, size_t n_out) {
-    char done[16], total[16], speed[16];
+    char done[AMOUNT], total[AMOUNT], speed[AMOUNT];
     const char *space = strcmp(progress->unit, "B") ? " " : "";
     amount(progress, progress->done, done);
     amount(progress, (uint64_t)(rate < 1e18 ? rate : 0), speed);
@@ -101,7 +103,7 @@ void cli_progress_open(struct cli_progress *progress, const char *label, const c
         draw(progress, progress->started);
         return;
     }
-    char size[16], have[16];
+    char size[AMOUNT], have[AMOUNT];
     fprintf(stderr, "%s:", label);
     if (total)
         fprintf(stderr, " %s%s%s", amount(progress, total, size), strcmp(unit, "B") ? " " : "",
