@@ -7,10 +7,10 @@
 set -eu
 cd "$(dirname "$0")/../.."
 BUILD=${BUILD:-build}
-bad=0 sets=0
+bad=0 sets=0 skipped=0
 outside='^(memcpy|memmove|memset|memcmp|__stack_pointer|__linear_memory|__indirect_function_table)$'
 
-# look NAME NM LIST-SECTIONS-COMMAND OBJECT…
+# look NAME NM OBJECT…: nothing undefined beyond what is allowed.
 look() {
     name=$1 nm=$2
     shift 2
@@ -30,7 +30,13 @@ look() {
     rm -f "$defined" "$undefined"
 }
 
-make --no-print-directory lib wasm-objects >"$BUILD/closed.log" 2>&1 || {
+targets="lib wasm-objects"
+if ! command -v clang-22 >/dev/null 2>&1 || ! command -v llvm-nm-22 >/dev/null 2>&1; then
+    echo "skipped: no clang-22 and llvm-nm-22 here for the WebAssembly objects"
+    targets=lib skipped=1
+fi
+case "${MAKEFLAGS-}" in *j*) jobs= ;; *) jobs=-j$(getconf _NPROCESSORS_ONLN) ;; esac
+make --no-print-directory $jobs $targets >"$BUILD/closed.log" 2>&1 || {
     tail -n 20 "$BUILD/closed.log"
     echo "the core does not build"
     echo "0 passed, 1 failed"
@@ -38,11 +44,14 @@ make --no-print-directory lib wasm-objects >"$BUILD/closed.log" 2>&1 || {
 }
 sources=$(find src -name '*.c' | sort)
 native=$(echo "$sources" | sed "s|^|$BUILD/|; s|c\$|o|")
-wasm=$(echo "$sources" | sed "s|^|$BUILD/wasm/|; s|c\$|o|")
-simd=$(echo "$sources" | sed "s|^|$BUILD/wasm-simd/|; s|c\$|o|")
+wasm= simd=
 look native nm $native
-look wasm llvm-nm-22 $wasm
-look wasm+simd128 llvm-nm-22 $simd
+if [ "$skipped" = 0 ]; then
+    wasm=$(echo "$sources" | sed "s|^|$BUILD/wasm/|; s|c\$|o|")
+    simd=$(echo "$sources" | sed "s|^|$BUILD/wasm-simd/|; s|c\$|o|")
+    look wasm llvm-nm-22 $wasm
+    look wasm+simd128 llvm-nm-22 $simd
+fi
 
 # Variables: sections a program may write to. Constant tables of pointers sit in .data.rel.ro, which is
 # written once by the loader of a position-independent program and never again.
@@ -69,4 +78,4 @@ done
 
 if [ "$bad" -gt 0 ]; then echo "0 passed, 1 failed"; exit 1; fi
 echo "closed: $sets sets of $(echo "$sources" | wc -l) objects"
-echo "1 passed, 0 failed"
+echo "1 passed, 0 failed, $skipped skipped"

@@ -26,7 +26,7 @@ if [ "${1-}" = --one ]; then
     [ "$(uname -m)" = x86_64 ] || isa=
     case $file in
     src/*) flags="$flags -Isrc -ffreestanding $isa" ;;
-    *) flags="$flags -I. -D_GNU_SOURCE" ;;
+    *) flags="$flags -I. -I$BUILD/apps/cli -D_GNU_SOURCE" ;;
     esac
     stamp=$BUILD/tidy/$file.ok
     mkdir -p "${stamp%/*}"
@@ -41,6 +41,7 @@ if [ "${1-}" = --one ]; then
 fi
 
 mkdir -p "$BUILD/tidy"
+make --no-print-directory -s "$BUILD/apps/cli/catalogue.inc" # made from share/, and included
 newest=$(find .clang-tidy include src host apps -name '*.h' -o -name .clang-tidy | xargs ls -t | head -n 1)
 files=$(find src host/posix apps/cli -name '*.c' | sort)
 todo=$(for file in $files; do
