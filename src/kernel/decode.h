@@ -47,6 +47,11 @@ void mote_kernel_decode_overlay__ref(struct mote_kernels *table);
 #if defined(__x86_64__)
 void mote_kernel_decode_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_decode_overlay__avx512(struct mote_kernels *table);
+
+/* The parts of __avx2. */
+void mote_kernel_decode_legacy_overlay__avx2(struct mote_kernels *table);
+void mote_kernel_decode_k_overlay__avx2(struct mote_kernels *table);
+void mote_kernel_decode_iq_overlay__avx2(struct mote_kernels *table);
 #endif
 
 #endif
