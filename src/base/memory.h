@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memory.h: the four functions a freestanding C program must be given. The core is closed but for these. */
+ * memory.h: the four functions a freestanding C program must be given. The core is closed but for these.
+ * A freestanding compiler takes the plain names for calls and nothing else; by their __builtin_ names a copy
+ * of a few bytes becomes the one instruction it is. */
 #ifndef MOTE_BASE_MEMORY_H
 #define MOTE_BASE_MEMORY_H
 
@@ -10,5 +12,12 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
+
+#if !__STDC_HOSTED__
+#define memcpy  __builtin_memcpy
+#define memmove __builtin_memmove
+#define memset  __builtin_memset
+#define memcmp  __builtin_memcmp
+#endif
 
 #endif
