@@ -82,18 +82,23 @@ static mote_status read_flag(const struct mote_format_file *file, const char *re
     return status;
 }
 
+enum mote_text_kind mote_model_vocabulary_kind(const struct mote_format_file *file,
+                                               const struct mote_format_key *key) {
+    mote_text model;
+    if (mote_format_string(file, key, &model, NULL)) return 0;
+    if (equal(model, "llama")) return MOTE_TEXT_SPM;
+    if (equal(model, "gpt2")) return MOTE_TEXT_BPE;
+    if (equal(model, "bert")) return MOTE_TEXT_WPM;
+    return 0;
+}
+
 static mote_status read_kind(const struct mote_format_file *file, const struct mote_format_key *key,
                              struct mote_text_source *source, mote_error *error) {
     mote_text model;
     mote_status status = mote_format_string(file, key, &model, error);
     if (status) return status;
-    if (equal(model, "llama"))
-        source->kind = MOTE_TEXT_SPM;
-    else if (equal(model, "gpt2"))
-        source->kind = MOTE_TEXT_BPE;
-    else if (equal(model, "bert"))
-        source->kind = MOTE_TEXT_WPM;
-    else
+    source->kind = mote_model_vocabulary_kind(file, key);
+    if (!source->kind)
         return mote_base_fail(error, MOTE_E_UNSUPPORTED, key->offset, "tokenizer '%t' is not supported",
                               model);
     const struct mote_format_key *pre = find(file, "pre");
