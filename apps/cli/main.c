@@ -4,6 +4,7 @@
  * here, once for all commands. */
 #include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "apps/cli/cli.h"
@@ -116,7 +117,7 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    setlocale(LC_CTYPE, "");
+    if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1) setlocale(LC_CTYPE, "C.UTF-8"); /* for line editing */
     cli_signals();
     int code = dispatch(argc, argv);
     errno = 0;
