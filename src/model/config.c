@@ -82,8 +82,8 @@ static void read_rope(struct source *s, const struct mote_model_config *config,
     rope->factor = 1;
     rope->scaling = MOTE_MODEL_ROPE_NONE;
     if (!s->status && rope->n_rot % 2)
-        s->status =
-            mote_base_fail(s->error, MOTE_E_FORMAT, 0, "key %t.rope.dimension_count is odd", s->architecture);
+        s->status = mote_base_fail(s->error, MOTE_E_FORMAT, 0,
+                                   "rope rotates %u values of a head, an odd number", (uint64_t)rope->n_rot);
 
     const struct mote_format_key *key = find(s, "rope.scaling.type");
     mote_text type = {"none", 4};
