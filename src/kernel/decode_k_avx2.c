@@ -4,7 +4,7 @@
  * values in order. Layouts: decode_k.c. */
 #if defined(__x86_64__)
 #include "kernel/decode.h"
-#include "kernel/decode_avx2.h"
+#include "kernel/decode_x86.h"
 #include "kernel/decode_scale.h"
 
 static void decode_q2_k(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
@@ -24,8 +24,9 @@ static void decode_q2_k(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, flo
     }
 }
 
+/* Built in registers: a load of what four narrow stores wrote would wait for them. */
 static __m128i words(const uint32_t w[4]) {
-    return _mm_loadu_si128((const void *)w);
+    return _mm_setr_epi32((int)w[0], (int)w[1], (int)w[2], (int)w[3]);
 }
 
 static void decode_q3_k(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
@@ -52,8 +53,9 @@ static void decode_q3_k(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, flo
 static void scales_k4(const uint8_t *block, float *scale, float *min) {
     uint32_t packed[4];
     mote_kernel_scales_k4(block + 4, packed);
-    scale8(f16_at(block), _mm_loadl_epi64((const void *)packed), scale);
-    scale8(f16_at(block + 2), _mm_loadl_epi64((const void *)(packed + 2)), min);
+    __m128i x = words(packed);
+    scale8(f16_at(block), x, scale);
+    scale8(f16_at(block + 2), _mm_unpackhi_epi64(x, x), min);
 }
 
 static void decode_q4_k(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale, float *min) {

@@ -3,7 +3,7 @@
  * decode_legacy_avx2.c: the types of one block of 32, one vector a block. Layouts: decode_legacy.c. */
 #if defined(__x86_64__)
 #include "kernel/decode.h"
-#include "kernel/decode_avx2.h"
+#include "kernel/decode_x86.h"
 #include "kernel/decode_scale.h"
 
 static void decode_q4_0(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale, float *min) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decode_avx2.h: what the vector decoders of several families share, 256 bits at a time. Only for files
+ * decode_x86.h: what the vector decoders of several families share, 256 bits at a time. Only for files
  * compiled with AVX2 and F16C; the AVX-512 files are. */
-#ifndef MOTE_KERNEL_DECODE_AVX2_H
-#define MOTE_KERNEL_DECODE_AVX2_H
+#ifndef MOTE_KERNEL_DECODE_X86_H
+#define MOTE_KERNEL_DECODE_X86_H
 
 #include <immintrin.h>
 

@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decode_iq_vector.h: the code-book types on x86, whatever the width. Here the fields of one superblock
- * become vectors: all indices as 16-bit words, a byte of signs (IQ1: of ±1) for each 8 values, the scales.
- * The file that includes this defines what is done with them, at its own width and with its own way of
- * looking up:
+ * decode_iq_x86.h: the code-book types on x86, whatever the width. Here the fields of one superblock
+ * become vectors: all indices as 16-bit words, a byte of signs for each 8 values, the scales. The file that
+ * includes this defines what is done with them, at its own width and with its own way of looking up:
  *
  *     put_iq2(book, n, index[2], signs, q)               n entries in the book; 32 indices, 8 values each
  *     put_iq3(book, n, magnitudes, index[4], signs, q)   64 indices, 4 values each
- *     put_iq1(book, n, index[2], deltas, q)              32 indices, 8 values each
  *
- * each writing 256 values. Layouts: decode_iq.c. */
-#ifndef MOTE_KERNEL_DECODE_IQ_VECTOR_H
-#define MOTE_KERNEL_DECODE_IQ_VECTOR_H
+ * each writing 256 values. IQ1, whose book is too large for any but the one way, is in decode_iq_avx2.c.
+ * Layouts: decode_iq.c. */
+#ifndef MOTE_KERNEL_DECODE_IQ_X86_H
+#define MOTE_KERNEL_DECODE_IQ_X86_H
 
 #include "kernel/decode.h"
-#include "kernel/decode_avx2.h"
+#include "kernel/decode_x86.h"
 #include "kernel/decode_scale.h"
 #include "kernel/grid.h"
 
 static inline void put_iq2(const uint16_t *book, int n, const __m256i index[2], __m256i signs, int8_t *q);
 static inline void put_iq3(const uint16_t *book, int n, const int8_t *magnitudes, const __m256i index[4],
                            __m256i signs, int8_t *q);
-static inline void put_iq1(const uint16_t *book, int n, const __m256i index[2], __m256i deltas, int8_t *q);
 
 /* Magnitudes of IQ3 by index. */
 static const int8_t iq3_xxs_magnitudes[16] = {4, 12, 20, 28, 36, 44, 52, 62};
@@ -81,13 +79,6 @@ static inline __m256i words_to_bytes(__m256i a, __m256i b) {
 static inline __m256i spread_bytes(uint64_t bytes, __m256i which) {
     __m256i upper_empty = _mm256_set1_epi16((short)0x8000);
     return _mm256_shuffle_epi8(_mm256_set1_epi64x((long long)bytes), _mm256_or_si256(which, upper_empty));
-}
-
-/* Four words → each four times. */
-static inline __m256i spread_words(uint64_t words) {
-    const __m256i which =
-        _mm256_setr_epi64x(0x0100010001000100, 0x0302030203020302, 0x0504050405040504, 0x0706070607060706);
-    return _mm256_shuffle_epi8(_mm256_set1_epi64x((long long)words), which);
 }
 
 /* Words a b c d, repeated: to multiply by powers of two is to shift each word by its own count. */
@@ -171,57 +162,7 @@ static void decode_iq3_s(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, fl
     }
 }
 
-/* 32 words, of which bit 15 is the sign of a delta → 32 bytes of −1 or 1. */
-static inline __m256i delta_bytes(__m256i a, __m256i b) {
-    __m256i negative = _mm256_packs_epi16(_mm256_srai_epi16(a, 15), _mm256_srai_epi16(b, 15));
-    return _mm256_or_si256(_mm256_permute4x64_epi64(negative, 0xd8), _mm256_set1_epi8(1));
-}
-
-static void decode_iq1_s(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
-    (void)min;
-    /* bits 3·(l % 4) of word l / 4 go to bits 8 to 10 of word l; the last of four the other way */
-    const __m256i shift = words4(256, 32, 4, 0), mask = _mm256_set1_epi16(0x700);
-    const __m256i last = words4(0, 0, 0, 0x700);
-    for (uint32_t i = 0; i < n_blocks; i++, blocks += 50, q += 256, scale += 8) {
-        __m256i index[2], high[2];
-        for (int k = 0; k < 2; k++) {
-            high[k] = spread_words(mote_base_u64(blocks + 34 + 8 * k));
-            __m256i bits = _mm256_and_si256(_mm256_mullo_epi16(high[k], shift), mask);
-            bits = _mm256_or_si256(bits, _mm256_and_si256(_mm256_srli_epi16(high[k], 1), last));
-            index[k] = _mm256_or_si256(bits, bytes_to_words(blocks + 2 + 16 * k));
-        }
-        __m128i ls = _mm_and_si128(_mm_srli_epi16(load16(blocks + 34), 12), _mm_set1_epi16(7));
-        odd_scale8(f16_at(blocks), _mm256_cvtepu16_epi32(ls), 0.125f, scale);
-        put_iq1(mote_kernel_grid_iq1, 2048, index, delta_bytes(high[0], high[1]), q);
-    }
-}
-
-static void decode_iq1_m(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
-    (void)min;
-    /* nibble l % 2 of byte l / 2 goes to bits 8 to 11 of word l */
-    const __m256i which = _mm256_setr_epi16(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    const __m256i shift = words4(256, 16, 256, 16), mask = _mm256_set1_epi16(0x700);
-    for (uint32_t i = 0; i < n_blocks; i++, blocks += 56, q += 256, scale += 16) {
-        __m256i index[2], delta[2];
-        for (int k = 0; k < 2; k++) {
-            uint64_t high = mote_base_u64(blocks + 32 + 8 * k);
-            __m256i bits = _mm256_mullo_epi16(spread_bytes(high, which), shift);
-            index[k] = _mm256_or_si256(_mm256_and_si256(bits, mask), bytes_to_words(blocks + 16 * k));
-            delta[k] = _mm256_slli_epi16(bits, 4);
-        }
-        /* scale g is bits 3·(g % 4) of word g / 4: shifted up to bit 9, then down */
-        __m256i ls = _mm256_mullo_epi16(spread_words(mote_base_u64(blocks + 48)), words4(512, 64, 8, 1));
-        ls = _mm256_and_si256(_mm256_srli_epi16(ls, 9), _mm256_set1_epi16(7));
-        float d = mote_kernel_f16_iq1_m(blocks + 48);
-        odd_scale8(d, _mm256_cvtepu16_epi32(_mm256_castsi256_si128(ls)), 0.125f, scale);
-        odd_scale8(d, _mm256_cvtepu16_epi32(_mm256_extracti128_si256(ls, 1)), 0.125f, scale + 8);
-        put_iq1(mote_kernel_grid_iq1, 2048, index, delta_bytes(delta[0], delta[1]), q);
-    }
-}
-
 static inline void overlay_iq(struct mote_kernels *table) {
-    table->decode[MOTE_TYPE_IQ1_S] = decode_iq1_s;
-    table->decode[MOTE_TYPE_IQ1_M] = decode_iq1_m;
     table->decode[MOTE_TYPE_IQ2_XXS] = decode_iq2_xxs;
     table->decode[MOTE_TYPE_IQ2_XS] = decode_iq2_xs;
     table->decode[MOTE_TYPE_IQ2_S] = decode_iq2_s;
