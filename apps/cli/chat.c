@@ -11,6 +11,7 @@
 
 #include "apps/cli/generate.h"
 #include "apps/cli/line.h"
+#include "apps/cli/print.h"
 #include "apps/cli/prompt.h"
 #include "apps/cli/transcript.h"
 
@@ -200,9 +201,10 @@ int cli_chat(int argc, char **argv) {
     if (!code && chat.system)
         code = cli_transcript_add(&chat.transcript, "system", chat.system, strlen(chat.system));
     if (!code) code = cli_line_open(&chat.line);
-    if (!code && chat.line.editor)
-        fprintf(stderr, "%.*s; /help lists the commands, Ctrl-D ends\n", (int)chat.model.info.name.n,
-                chat.model.info.name.n ? chat.model.info.name.data : "");
+    if (!code && chat.line.editor) {
+        cli_print(stderr, chat.model.info.name);
+        fputs("  (/help lists the commands, Ctrl-D ends)\n", stderr);
+    }
     if (!code) code = converse(&chat);
     cli_line_close(&chat.line);
     cli_transcript_close(&chat.transcript);

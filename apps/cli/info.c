@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "apps/cli/model.h"
+#include "apps/cli/print.h"
 
 struct request {
     int json, keys, tensors, yes;
@@ -70,22 +71,10 @@ static int plan(const struct cli_model *model, const struct cli_runtime *runtime
     return code;
 }
 
-static void print_text(mote_text text) {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == '\n')
-            fputs("\\n", stdout);
-        else if (c < 32 || c == 127)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
-}
-
 static void print_row(const char *name, mote_text text) {
     if (!text.n) return;
     printf("%-16s ", name);
-    print_text(text);
+    cli_print(stdout, text);
     putchar('\n');
 }
 
@@ -139,9 +128,9 @@ static int print_keys(const struct cli_model *model) {
         if (status)
             return cli_fail(cli_status_code(status), "key %u: %s", (unsigned)i, mote_status_text(status));
         printf("%s  ", i ? "" : "\nkeys\n");
-        print_text(key);
+        cli_print(stdout, key);
         fputs(" = ", stdout);
-        print_text((mote_text){value, strlen(value)});
+        cli_print(stdout, (mote_text){value, strlen(value)});
         putchar('\n');
     }
     return cli_interrupted ? CLI_INTERRUPTED : CLI_OK;
@@ -154,7 +143,7 @@ static int print_tensors(const struct cli_model *model) {
         if (status)
             return cli_fail(cli_status_code(status), "tensor %u: %s", (unsigned)i, mote_status_text(status));
         printf("%s  ", i ? "" : "\ntensors\n");
-        print_text(tensor.name);
+        cli_print(stdout, tensor.name);
         printf("  %s [", tensor.type);
         for (uint32_t k = 0; k < tensor.n_dims; k++)
             printf("%s%llu", k ? " " : "", (unsigned long long)tensor.dims[k]);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "apps/cli/model.h"
+#include "apps/cli/print.h"
 
 struct request {
     int ids, special, parse_special, yes;
@@ -39,21 +40,6 @@ static int open_vocabulary(struct cli_model *model, const char *name, int yes) {
     return code ? code : cli_model_needs_tokenizer(model);
 }
 
-/* The text of one token alone, on one line. */
-static void print_token(const char *text, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '\\')
-            fputs("\\\\", stdout);
-        else if (c == '\n')
-            fputs("\\n", stdout);
-        else if (c < 32 || c == 127)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
-}
-
 static int print_tokens(const struct cli_model *model, const mote_token *tokens, size_t n_tokens) {
     size_t room = mote_detokenize_max(model->model);
     char *text = malloc(room + 1);
@@ -67,7 +53,7 @@ static int print_tokens(const struct cli_model *model, const mote_token *tokens,
         if (status)
             code =
                 cli_fail(cli_status_code(status), "token %ld: %s", (long)tokens[i], mote_status_text(status));
-        print_token(text, n);
+        cli_print(stdout, (mote_text){text, n});
         if (!code && !mote_detokenize_end(&state, 1, text, room, &n_end)) /* part of a character */
             for (size_t k = 0; k < n_end; k++)
                 printf("\\x%02x", (unsigned char)text[k]);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * print.h: text of unknown origin on one line. */
+#ifndef MOTE_CLI_PRINT_H
+#define MOTE_CLI_PRINT_H
+
+#include <stdio.h>
+
+#include "mote/mote.h"
+
+/* Writes text with its control characters (those of C1, U+0080 … U+009F, too) as \n, \t or \xNN, so that a
+ * file cannot command a terminal. */
+void cli_print(FILE *out, mote_text text);
+
+#endif
