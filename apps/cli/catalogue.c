@@ -168,7 +168,7 @@ static int read_models(struct cli_catalogue *catalogue, const char *file, const 
     return CLI_OK;
 }
 
-/* A document that is taken over, or NULL with error set. */
+/* Reads a parsed document, which the catalogue keeps; NULL: it could not be parsed, and error says why. */
 static int add_document(struct cli_catalogue *catalogue, const char *file, json_t *document,
                         const json_error_t *error) {
     if (!document) return cli_fail(CLI_FAILED, "%s:%d: %s", file, error->line, error->text);

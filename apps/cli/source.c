@@ -186,6 +186,13 @@ static enum cli_got extract_piece(struct getting *getting, const struct cli_piec
     return got;
 }
 
+/* How many bytes a bundle makes, 0 when that is not known. */
+static uint64_t bundle_bytes(const struct getting *getting, const struct cli_bundle *bundle) {
+    const struct cli_piece *piece = &bundle->pieces[0];
+    if (bundle->n_pieces > 1 || piece->end == UINT64_MAX) return getting->entry->bytes;
+    return piece->end - piece->start;
+}
+
 /* Joins the pieces of a bundle, whose tarballs are there, in <out>.part. */
 static enum cli_got join(struct getting *getting, const struct cli_bundle *bundle, const char *out) {
     struct cli_progress progress = {.quiet = is_quiet(getting)};
@@ -194,9 +201,7 @@ static enum cli_got join(struct getting *getting, const struct cli_bundle *bundl
     char *part = cli_text("%s.part", out);
     int fd = part ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666) : -1;
     if (fd < 0) got = cli_why(getting->why, CLI_GOT_LOCAL, "%s: %s", part ? part : out, strerror(errno));
-    if (!got)
-        cli_progress_open(&progress, "unpacking", "B",
-                          bundle == &getting->entry->sources->whole ? getting->entry->bytes : 0, 0);
+    if (!got) cli_progress_open(&progress, "unpacking", "B", bundle_bytes(getting, bundle), 0);
     for (size_t i = 0; !got && i < bundle->n_pieces; i++) {
         struct cli_npm_name name;
         got = cli_npm_parse(bundle->pieces[i].from, &name, getting->why);
