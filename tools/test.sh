@@ -87,6 +87,7 @@ for suite in "$@"; do
         build "$MOTE" $(programs cli)
         for program in $(programs cli); do one cli "${program##*/}" "./$program"; done
         for script in tests/cli/*_test.sh; do [ -e "$script" ] && one cli "${script##*/}" sh "$script"; done
+        for script in tests/cli/*.test.mjs; do [ -e "$script" ] && one cli "${script##*/}" node --test --test-reporter=tap "$script"; done
         ;;
     golden)
         build golden-programs
