@@ -35,7 +35,9 @@ static void read_key(const struct mote_format_file *file, const struct mote_form
         mote_format_print(key, text, room);
         expect(memchr(text, '\0', room) != NULL && text[room] == '#');
     }
+    struct mote_format_key peeked;
     expect(mote_format_find_key(file, key->name) == key);
+    expect(mote_format_peek(file->bytes, file->n_bytes, key->name, &peeked) && peeked.value == key->value);
     read_bytes(key->value, key->bytes);
     (void)!mote_format_u32(file, key, &u, &error);
     (void)!mote_format_f32(file, key, &f, &error);
@@ -70,6 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct mote_base_arena arena;
     struct mote_format_file file;
     mote_error error = {0};
+    struct mote_format_key key;
+    static const mote_text wanted = {"tokenizer.ggml.tokens", 21};
+    if (mote_format_peek(bytes, n, wanted, &key)) read_bytes(key.value, key.bytes);
     if (mote_format_plan(bytes, n, &arena_bytes, &error)) {
         expect(error.status != MOTE_OK && error.text[0] && error.where <= n);
         return 0;

@@ -178,9 +178,9 @@ static void add(struct tensors *t, const char *name, const struct synth_type *ty
     tensor->mean = 0;
 }
 
-static void add_norm(struct tensors *t, const char *name, uint32_t d) {
+static void add_norm(struct tensors *t, const char *name, uint32_t d, float mean) {
     add(t, name, must_find("F32"), 0, d, 0.1f);
-    t->list[t->n - 1].mean = 1;
+    t->list[t->n - 1].mean = mean;
 }
 
 /* The layers whose attn_v and ffn_down the mix Q4_K_M writes in Q6_K: the first and last eighth, and of the
@@ -207,9 +207,9 @@ static void add_layer(struct tensors *t, const struct shape *s, uint32_t i, cons
     };
     char name[64];
     snprintf(name, sizeof name, "blk.%u.attn_norm.weight", i);
-    add_norm(t, name, s->d);
+    add_norm(t, name, s->d, 1);
     snprintf(name, sizeof name, "blk.%u.ffn_norm.weight", i);
-    add_norm(t, name, s->d);
+    add_norm(t, name, s->d, 1);
     for (size_t m = 0; m < sizeof matrices / sizeof *matrices; m++) {
         snprintf(name, sizeof name, "blk.%u.%s.weight", i, matrices[m].name);
         add(t, name, matrices[m].type, matrices[m].rows, matrices[m].k,
@@ -217,18 +217,22 @@ static void add_layer(struct tensors *t, const struct shape *s, uint32_t i, cons
     }
 }
 
+/* An embedding that is also the output would favour the token it was given: that logit is as large as the
+ * embedding's share of the residual. So it is made small, and the last norm makes up for it. */
+enum { TIED_NORM = 4 };
+
 static struct tensors list_tensors(const struct options *options) {
     const struct shape *s = &options->shape;
     int mix = strcmp(options->type, "Q4_K_M") == 0;
     const struct synth_type *type = must_find(mix ? "Q4_K" : options->type);
     const struct synth_type *more = mix ? must_find("Q6_K") : type;
-    float output = 3.0f / sqrtf((float)s->d);
+    float output = 3.0f / sqrtf((float)s->d), tied = output / TIED_NORM;
     struct tensors t = {0};
-    add(&t, "token_embd.weight", s->tied ? more : type, s->v, s->d, s->tied ? output : 1.0f);
+    add(&t, "token_embd.weight", s->tied ? more : type, s->v, s->d, s->tied ? tied : 1.0f);
     if (strcmp(s->rope, "llama3") == 0) add(&t, "rope_freqs.weight", must_find("F32"), 0, s->d / s->h / 2, 0);
     for (uint32_t i = 0; i < s->l; i++)
         add_layer(&t, s, i, type, more);
-    add_norm(&t, "output_norm.weight", s->d);
+    add_norm(&t, "output_norm.weight", s->d, s->tied ? TIED_NORM : 1);
     if (!s->tied) add(&t, "output.weight", more, s->v, s->d, output);
     return t;
 }

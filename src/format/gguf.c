@@ -77,6 +77,7 @@ static mote_status read_header(struct walk *walk) {
 static mote_status read_name(struct walk *walk, const char *kind, uint64_t i, uint64_t max, mote_text *name) {
     uint64_t n, start = walk->reader.at;
     const uint8_t *view;
+    *name = (mote_text){NULL, 0};
     if (!mote_base_read_u64(&walk->reader, &n))
         return mote_base_fail(walk->error, MOTE_E_FORMAT, start, "the file ends inside the name of %s %u",
                               kind, i);

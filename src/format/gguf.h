@@ -74,8 +74,8 @@ struct mote_format_file {
 MOTE_MUST_USE mote_status mote_format_plan(const void *bytes, uint64_t n_bytes, uint64_t *arena_bytes,
                                            mote_error *error);
 
-/* Finds one key by walking the file, without a directory: for planning. Returns 0, and leaves key as it was, if
- * there is none or the file is broken before it. */
+/* Finds one key by walking the file, without a directory: for planning. Returns 0, and leaves key as it was,
+ * if there is none or the file is broken before it. */
 int mote_format_peek(const void *bytes, uint64_t n_bytes, mote_text name, struct mote_format_key *key);
 
 MOTE_MUST_USE mote_status mote_format_open(const void *bytes, uint64_t n_bytes, struct mote_base_arena *arena,

@@ -130,6 +130,22 @@ static void vocabulary_only_file_needs_no_padding(void **state) {
     accept(&w);
 }
 
+static void peeks_at_a_key(void **state) {
+    (void)state;
+    struct gguf_writer w = good_file(3);
+    struct mote_format_key key = {.n = 77};
+    assert_int_equal(mote_format_peek(w.bytes, w.n, text("k.strings"), &key), 1);
+    assert_int_equal(key.n, 3);
+    assert_int_equal(key.element, MOTE_FORMAT_STRING);
+    key.n = 77;
+    assert_int_equal(mote_format_peek(w.bytes, w.n, text("k.string"), &key), 0);
+    assert_int_equal(mote_format_peek(w.bytes, 100, text("k.strings"), &key), 0);
+    w.bytes[0] = 'X';
+    assert_int_equal(mote_format_peek(w.bytes, w.n, text("k.strings"), &key), 0);
+    assert_int_equal(key.n, 77);
+    gguf_free(&w);
+}
+
 static void values_have_their_types(void **state) {
     (void)state;
     struct gguf_writer w = good_file(3);
@@ -685,6 +701,7 @@ int main(void) {
         cmocka_unit_test(reads_good_file),
         cmocka_unit_test(reads_file_without_anything),
         cmocka_unit_test(vocabulary_only_file_needs_no_padding),
+        cmocka_unit_test(peeks_at_a_key),
         cmocka_unit_test(values_have_their_types),
         cmocka_unit_test(prints_floats),
         cmocka_unit_test(prints_values),
