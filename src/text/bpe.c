@@ -1,17 +1,174 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bpe.c: byte-level BPE by merges.
+ *
+ *     "Hello wörld"  ->  Hello| wörld  ->  [H e l l o] [Ġ w Ã ¶ r l d]  ->  [Hello] [Ġw Ã¶ r ld]
+ *
+ * The text is cut into words; each byte of a word is a symbol, and of all neighbours that the file's list of
+ * merges names, the pair that stands first there is merged first. As symbols are bytes, any bytes at all can
+ * be encoded and come back as they were.
+ *
+ * Merges are resolved to ids when the vocabulary is opened: a pair costs one look into a table of integers.
+ */
 #include "base/error.h"
+#include "text/letters.h"
+#include "text/merge.h"
+#include "text/split.h"
+#include "text/utf8.h"
 #include "text/vocab.h"
+
+enum { MERGE_MAX = 4096 }; /* bytes of what a merge makes */
+
+static uint64_t pair_hash(uint32_t left, uint32_t right) {
+    uint64_t hash = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 32;
+    hash *= 0xD6E8FEB86659FD93u;
+    return hash ^ hash >> 32;
+}
+
+uint32_t mote_text_find_merge(const struct mote_text_vocab *vocab, uint32_t left, uint32_t right) {
+    uint64_t hash = pair_hash(left, right);
+    uint32_t ranks = ((uint32_t)1 << vocab->merge_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ranks;
+    uint32_t at = (uint32_t)hash & vocab->merge_mask;
+    for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
+        uint32_t slot = vocab->merge_slots[at];
+        if (slot == UINT32_MAX) break;
+        const struct mote_text_merge *merge = &vocab->merges[slot & ranks];
+        if ((slot & ~ranks) == tag && merge->left == left && merge->right == right) return slot & ranks;
+        at = (at + probe) & vocab->merge_mask;
+    }
+    return UINT32_MAX;
+}
+
+/* Puts a merge into the table; the first of two for the same pair stays. 0 if there is no room. */
+static int insert(struct mote_text_vocab *vocab, uint32_t rank) {
+    const struct mote_text_merge *merge = &vocab->merges[rank];
+    uint64_t hash = pair_hash(merge->left, merge->right);
+    uint32_t ranks = ((uint32_t)1 << vocab->merge_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ranks;
+    uint32_t at = (uint32_t)hash & vocab->merge_mask;
+    for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
+        uint32_t slot = vocab->merge_slots[at];
+        if (slot == UINT32_MAX) {
+            vocab->merge_slots[at] = tag | rank;
+            return 1;
+        }
+        const struct mote_text_merge *other = &vocab->merges[slot & ranks];
+        if (other->left == merge->left && other->right == merge->right) return 1;
+        at = (at + probe) & vocab->merge_mask;
+    }
+    return 0;
+}
+
+static mote_status resolve(struct mote_text_vocab *vocab, mote_text text, uint32_t rank, mote_error *error) {
+    char whole[MERGE_MAX];
+    size_t space = 1;
+    while (space < text.n && text.data[space] != ' ')
+        space++;
+    if (space + 1 >= text.n || text.n > MERGE_MAX)
+        return mote_base_fail(error, MOTE_E_FORMAT, 0,
+                              "merge %u, \"%t\", is not two tokens and a space between", (uint64_t)rank,
+                              text);
+    size_t n_right = text.n - space - 1;
+    memcpy(whole, text.data, space);
+    memcpy(whole + space, text.data + space + 1, n_right);
+    mote_token left = mote_text_find(vocab, whole, space),
+               right = mote_text_find(vocab, whole + space, n_right);
+    mote_token made = mote_text_find(vocab, whole, space + n_right);
+    if (left == MOTE_TOKEN_NONE || right == MOTE_TOKEN_NONE || made == MOTE_TOKEN_NONE)
+        return mote_base_fail(error, MOTE_E_FORMAT, 0, "merge %u, \"%t\": %s is no token of the vocabulary",
+                              (uint64_t)rank, text,
+                              left == MOTE_TOKEN_NONE    ? "the first part"
+                              : right == MOTE_TOKEN_NONE ? "the second part"
+                                                         : "what it makes");
+    vocab->merges[rank] = (struct mote_text_merge){(uint32_t)left, (uint32_t)right, (uint32_t)made};
+    if (!insert(vocab, rank))
+        return mote_base_fail(error, MOTE_E_FORMAT, 0, "merge %u: too many merges collide in the hash table",
+                              (uint64_t)rank);
+    return MOTE_OK;
+}
 
 mote_status mote_text_open_merges(const struct mote_text_source *source, struct mote_base_arena *arena,
                                   struct mote_text_vocab *vocab, mote_error *error) {
-    (void)arena, (void)vocab;
-    return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "the pre-tokenizer \"%t\" is not known", source->pre);
+    vocab->split = mote_text_split_find(source->pre);
+    if (!vocab->split)
+        return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "the pre-tokenizer \"%t\" is not known",
+                              source->pre);
+    if (source->n_merges > MOTE_TEXT_TOKENS_MAX)
+        return mote_base_fail(error, MOTE_E_FORMAT, 0, "%u merges", (uint64_t)source->n_merges);
+    vocab->add_bos = vocab->split->add_bos;
+    vocab->n_merges = source->n_merges;
+    vocab->merges = mote_base_arena_take(arena, source->n_merges, sizeof *vocab->merges);
+    vocab->merge_slots =
+        mote_text_take_table(arena, source->n_merges, &vocab->merge_mask, &vocab->merge_bits);
+    if (!vocab->merge_slots) return MOTE_OK;
+    for (uint32_t rank = 0; rank < source->n_merges; rank++) {
+        mote_status status = resolve(vocab, source->merges[rank], rank, error);
+        if (status) return status;
+    }
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        char letter[4];
+        size_t n = mote_text_utf8_encode(mote_text_letter_of_byte((uint8_t)byte), letter);
+        mote_token id = mote_text_find(vocab, letter, n);
+        if (id != MOTE_TOKEN_NONE) vocab->byte[byte] = id;
+    }
+    return MOTE_OK;
 }
+
 uint64_t mote_text_bpe_work(size_t n) {
-    return n;
+    return (uint64_t)n * MOTE_TEXT_SYMBOL_BYTES;
 }
+
+static int pair(const struct mote_text_merger *m, struct mote_text_symbol *left,
+                const struct mote_text_symbol *right) {
+    if (left->id == MOTE_TEXT_NOWHERE || right->id == MOTE_TEXT_NOWHERE) return 0;
+    uint32_t rank = mote_text_find_merge(m->vocab, left->id, right->id);
+    if (rank == UINT32_MAX) return 0;
+    left->key = rank;
+    left->made = m->vocab->merges[rank].made;
+    return 1;
+}
+
+/* The id of a whole word that is an entry, in vocabularies whose merges do not always lead there. */
+static mote_token find_word(const struct mote_text_vocab *vocab, mote_text word, char *letters) {
+    if (!vocab->split->ignore_merges || word.n > vocab->max_bytes) return MOTE_TOKEN_NONE;
+    size_t n = 0;
+    for (size_t i = 0; i < word.n; i++)
+        n += mote_text_utf8_encode(mote_text_letter_of_byte((uint8_t)word.data[i]), letters + n);
+    return mote_text_find(vocab, letters, n);
+}
+
+static mote_status encode_word(struct mote_text_merger *m, mote_text word, struct mote_text_sink *sink,
+                               mote_error *error) {
+    /* the letters, two bytes at most for a byte, are done with before there are symbols */
+    mote_token whole = find_word(m->vocab, word, (char *)m->symbols);
+    if (whole != MOTE_TOKEN_NONE) return mote_text_put(sink, whole) ? MOTE_OK : MOTE_E_ROOM;
+    for (size_t i = 0; i < word.n; i++) {
+        m->symbols[i].n = 1;
+        m->symbols[i].start = (uint32_t)i;
+        m->symbols[i].id = (uint32_t)m->vocab->byte[(uint8_t)word.data[i]];
+    }
+    mote_text_merge(m, (uint32_t)word.n, pair);
+    for (uint32_t i = 0; i != MOTE_TEXT_NOWHERE; i = m->symbols[i].next) {
+        mote_token id = (mote_token)m->symbols[i].id;
+        if (id == MOTE_TOKEN_NONE) id = m->vocab->unk;
+        if (id == MOTE_TOKEN_NONE)
+            return mote_base_fail(error, MOTE_E_TOKEN, 0,
+                                  "the vocabulary has no token for byte %u of the text",
+                                  (uint64_t)(uint8_t)word.data[m->symbols[i].start]);
+        if (!mote_text_put(sink, id)) return MOTE_E_ROOM;
+    }
+    return MOTE_OK;
+}
+
 mote_status mote_text_bpe_encode(const struct mote_text_vocab *vocab, const char *text, size_t n, void *work,
                                  struct mote_text_sink *sink, mote_error *error) {
-    (void)vocab, (void)text, (void)n, (void)work, (void)sink, (void)error;
-    return MOTE_E_UNSUPPORTED;
+    struct mote_text_symbol *symbols = work;
+    struct mote_text_merger merger = {vocab, text, symbols, (uint32_t *)(symbols + n), 0};
+    struct mote_text_splitter splitter;
+    mote_text_split_open(&splitter, vocab->split, text, n);
+    for (mote_text word; mote_text_split_next(&splitter, &word);) {
+        mote_status status = encode_word(&merger, word, sink, error);
+        if (status) return status;
+    }
+    return MOTE_OK;
 }

@@ -67,8 +67,7 @@ static int hex_digit(char c) {
     return -1;
 }
 
-/* The byte that "<0xHH>" stands for, or −1. */
-static int byte_value(mote_text text) {
+int mote_text_byte_value(mote_text text) {
     if (text.n != 6 || memcmp(text.data, "<0x", 3) != 0 || text.data[5] != '>') return -1;
     int high = hex_digit(text.data[3]), low = hex_digit(text.data[4]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
@@ -88,7 +87,7 @@ static mote_status set_type(const struct mote_text_source *source, struct mote_t
     if (type > MOTE_TEXT_BYTE)
         return mote_base_fail(error, MOTE_E_FORMAT, 0, "token_type %d of token %u is none of 1 to 6",
                               (int64_t)(int32_t)type, (uint64_t)id);
-    int byte = byte_value(text);
+    int byte = mote_text_byte_value(text);
     if (!source->types && vocab->kind == MOTE_TEXT_SPM && byte >= 0) type = MOTE_TEXT_BYTE;
     /* written for a text that already has ▁ for its spaces, so merges have to find it */
     if (type == MOTE_TEXT_USER_DEFINED && vocab->kind == MOTE_TEXT_SPM && has_block(text))

@@ -47,16 +47,15 @@ struct mote_text_vocab {
     uint8_t *flags;
     uint32_t *slots, slot_mask, slot_bits;
     uint32_t *special, n_special;
-    uint32_t first[2][8]; /* bytes that special entries begin with: user-defined ones; all */
-    mote_token byte[256]; /* the token that stands for one byte, or MOTE_TOKEN_NONE */
+    uint32_t first[2][8];                /* bytes that special entries begin with: user-defined ones; all */
+    mote_token byte[256];                /* the token that stands for one byte, or MOTE_TOKEN_NONE */
+    const struct mote_text_split *split; /* BPE */
     struct mote_text_merge *merges;
     uint32_t n_merges, *merge_slots, merge_mask, merge_bits;
     mote_token bos, eos, unk, space; /* bos and eos as ADD_SPECIAL writes them; space: "▁" */
     uint8_t add_bos, add_eos, space_prefix;
-    uint8_t words_apart;   /* SPM: no entry has ▁ after another character, so words can be merged alone */
-    uint8_t split;         /* BPE: enum mote_text_split */
-    uint8_t ignore_merges; /* BPE: a word that is an entry is taken whole */
-    uint32_t max_bytes;    /* of the longest entry */
+    uint8_t words_apart; /* SPM: no entry has ▁ after another character, so words can be merged alone */
+    uint32_t max_bytes;  /* of the longest entry */
 };
 
 static inline unsigned mote_text_type(const struct mote_text_vocab *vocab, uint32_t id) {
@@ -105,7 +104,7 @@ uint32_t *mote_text_take_table(struct mote_base_arena *arena, uint32_t n, uint32
 /* Rank of the pair of ids among the merges, or UINT32_MAX. */
 uint32_t mote_text_find_merge(const struct mote_text_vocab *vocab, uint32_t left, uint32_t right);
 
-/* bpe_vocab.c: resolves the merges, picks the split. Called last by mote_text_vocab_open. */
+/* bpe.c: resolves the merges, picks the split. Called last by mote_text_vocab_open. */
 mote_status mote_text_open_merges(const struct mote_text_source *source, struct mote_base_arena *arena,
                                   struct mote_text_vocab *vocab, mote_error *error);
 
@@ -122,6 +121,9 @@ struct mote_text_sink {
     mote_token *tokens;
     size_t n, max;
 };
+
+/* The byte that "<0xHH>" stands for, or −1. */
+int mote_text_byte_value(mote_text text);
 
 static inline int mote_text_put(struct mote_text_sink *sink, mote_token token) {
     if (sink->n == sink->max) return 0;

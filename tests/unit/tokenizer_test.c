@@ -244,20 +244,22 @@ static void check_cases(const char *name) {
     close_vocab(&o);
 }
 
-static void spm_cases(void **state) {
-    (void)state;
-    check_cases("ggml-vocab-llama-spm");
-}
-
-static void phi3_cases(void **state) {
-    (void)state;
-    check_cases("ggml-vocab-phi-3");
-}
+#define CASES(name, file)                                                                                    \
+    static void name(void **state) {                                                                         \
+        (void)state;                                                                                         \
+        check_cases(file);                                                                                   \
+    }
+CASES(spm_cases, "ggml-vocab-llama-spm")
+CASES(phi3_cases, "ggml-vocab-phi-3")
+CASES(gpt2_cases, "ggml-vocab-gpt-2")
+CASES(llama3_cases, "ggml-vocab-llama-bpe")
+CASES(qwen2_cases, "ggml-vocab-qwen2")
+CASES(bert_cases, "ggml-vocab-bert-bge")
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spm_cases),
-        cmocka_unit_test(phi3_cases),
+        cmocka_unit_test(spm_cases),    cmocka_unit_test(phi3_cases),  cmocka_unit_test(gpt2_cases),
+        cmocka_unit_test(llama3_cases), cmocka_unit_test(qwen2_cases), cmocka_unit_test(bert_cases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
