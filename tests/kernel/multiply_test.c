@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * multiply_test.c: the quantized product on every subset of the CPU's features against the reference, bit for
- * bit; the reference itself against sums in double. --bench times it. */
+ * bit; the reference itself against sums in double. --bench [LEVEL] times it. */
 #include "tests/kernel/guard.h"
 
 #include <math.h>
@@ -288,13 +288,14 @@ static void bench_matmul(const struct mote_kernels *kernels, uint32_t type, doub
     close_matrix(&m);
 }
 
-static void bench(void) {
+static void bench(const char *only) {
     static const char *const shapes[] = {"Q4_0", "Q4_K", "Q8_0", "Q6_K", "Q2_K"};
     double ghz = measure_ghz();
     printf("%.2f GHz\n", ghz);
     for (const char *const *level = mote_posix_cpu_levels; *level; level++) {
         uint32_t cpu, k = 2048;
         struct mote_kernels kernels;
+        if (only && strcmp(only, *level) != 0) continue;
         if (!mote_posix_cpu_level(*level, &cpu) || (cpu & mote_posix_cpu()) != cpu) continue;
         mote_kernel_select(&kernels, cpu);
         printf("%s\n", *level);
@@ -328,7 +329,7 @@ static void bench(void) {
 
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
-        bench();
+        bench(argc > 2 ? argv[2] : NULL);
         return 0;
     }
     const struct CMUnitTest tests[] = {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * float_avx2.c: the float work (float_lanes.h) on 256-bit vectors, with F16C. */
+#include "kernel/level.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define WIDTH   8
+#define HAS_F16 1
+
+static inline __m256 load_f16(const uint8_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+
+static inline void store_f16(uint16_t *p, __m256 v) {
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+#include "kernel/float_lanes.h"
+
+void mote_kernel_float_overlay__avx2(struct mote_kernels *table) {
+    overlay(table);
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * float_avx512.c: the float work (float_lanes.h) on 512-bit vectors. */
+#include "kernel/level.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define WIDTH   16
+#define HAS_F16 1
+
+static inline __m512 load_f16(const uint8_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+
+static inline void store_f16(uint16_t *p, __m512 v) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+#include "kernel/float_lanes.h"
+
+void mote_kernel_float_overlay__avx512(struct mote_kernels *table) {
+    overlay(table);
+}
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * float_lanes.h: the float work on vectors, written once for every instruction set in the vector extension of
+ * GCC and clang. A file that is compiled for one of them defines
+ *
+ *     WIDTH                  floats in a machine vector: 4, 8 or 16
+ *     load_f16, store_f16    conversions of a whole vector, where the machine has them (HAS_F16 1)
+ *
+ * includes this, and has all of float_ref.c's functions as statics and `overlay` to put them into a table.
+ *
+ * A sum over a row has sixteen lanes whatever WIDTH is: 16 / WIDTH vectors side by side. (A single vector of
+ * sixteen floats would be simpler to write, but gcc keeps one in memory where the machine's are shorter.)
+ * A row that is not a multiple of sixteen is filled up with zeros: a lane starts at +0 and can never become
+ * −0 by adding, so adding a product of zeros leaves every bit as it was. */
+#include "base/float.h"
+#include "base/math.h"
+#include "base/memory.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+enum { LANES = 16, PARTS = LANES / WIDTH, ROWS = 4 };
+
+typedef float vec __attribute__((vector_size(WIDTH * 4)));
+typedef int32_t ivec __attribute__((vector_size(WIDTH * 4)));
+typedef uint32_t uvec __attribute__((vector_size(WIDTH * 4)));
+typedef uint16_t hvec __attribute__((vector_size(WIDTH * 2)));
+typedef float quad __attribute__((vector_size(16)));
+
+/* ---- loads and stores; n < WIDTH reads and writes n elements, and zeros stand for the others ---- */
+
+enum kind { F32, F16, BF16 };
+enum { F32_BYTES = 4, HALF_BYTES = 2 };
+
+#define BYTES(kind) ((kind) == F32 ? F32_BYTES : HALF_BYTES)
+
+INLINE vec splat(float value) {
+    return value - (vec){0};
+}
+
+INLINE ivec widen(hvec h) {
+    return __builtin_convertvector(h, ivec);
+}
+
+#if !HAS_F16
+/* The exponent and fraction, moved to their places, are 2^112 too small; infinity and NaN need all ones. */
+INLINE vec load_f16(const uint8_t *p) {
+    hvec h;
+    memcpy(&h, p, sizeof h);
+    uvec bits = (uvec)widen(h), sign = bits >> 15 << 31, magnitude = (bits & 0x7fff) << 13;
+    uvec special = (uvec)(magnitude >= 0x0f800000);
+    vec value = (vec)magnitude * splat(0x1p112f);
+    return (vec)((uvec)value | (special & 0x7f800000) | sign);
+}
+
+INLINE void store_f16(uint16_t *p, vec v) {
+    for (int i = 0; i < WIDTH; i++)
+        p[i] = mote_base_f16_from_f32(v[i]);
+}
+#endif
+
+/* WIDTH values of a row, from any address. */
+INLINE vec load(enum kind kind, const uint8_t *p) {
+    vec v;
+    hvec h;
+    if (kind == F16) return load_f16(p);
+    if (kind == F32) {
+        memcpy(&v, p, sizeof v);
+        return v;
+    }
+    memcpy(&h, p, sizeof h);
+    return (vec)((uvec)widen(h) << 16);
+}
+
+INLINE vec load_some(enum kind kind, const uint8_t *p, uint32_t n) {
+    uint8_t padded[WIDTH * 4] = {0};
+    if (n >= WIDTH) return load(kind, p);
+    memcpy(padded, p, (size_t)n * BYTES(kind));
+    return load(kind, padded);
+}
+
+INLINE vec load_floats(const float *p, uint32_t n) {
+    return load_some(F32, (const uint8_t *)p, n);
+}
+
+INLINE void store_floats(float *p, vec v, uint32_t n) {
+    if (n >= WIDTH)
+        memcpy(p, &v, sizeof v);
+    else
+        memcpy(p, &v, n * sizeof *p);
+}
+
+/* ---- sums ---- */
+
+struct lanes {
+    vec part[PARTS];
+};
+
+/* The first two steps of the tree: lanes 8 apart, then 4. */
+INLINE quad fold(struct lanes sum) {
+#if WIDTH == 16
+    typedef float octet __attribute__((vector_size(32)));
+    octet low = __builtin_shufflevector(sum.part[0], sum.part[0], 0, 1, 2, 3, 4, 5, 6, 7);
+    octet high = __builtin_shufflevector(sum.part[0], sum.part[0], 8, 9, 10, 11, 12, 13, 14, 15);
+    octet eight = low + high;
+#elif WIDTH == 8
+    vec eight = sum.part[0] + sum.part[1];
+#endif
+#if WIDTH == 4
+    return (sum.part[0] + sum.part[2]) + (sum.part[1] + sum.part[3]);
+#else
+    return __builtin_shufflevector(eight, eight, 0, 1, 2, 3) +
+           __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+#endif
+}
+
+/* The last two, for four sums at once: lanes 2 apart, then 1. */
+INLINE quad fold_four(quad a, quad b, quad c, quad d) {
+    quad ab = __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    quad cd = __builtin_shufflevector(c, d, 0, 1, 4, 5) + __builtin_shufflevector(c, d, 2, 3, 6, 7);
+    return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+}
+
+/* sum[r] += w row r · x over n ≤ 16 elements that both hold. */
+INLINE void add_products(enum kind kind, struct lanes *sum, int n_rows, const uint8_t *w, uint64_t row_bytes,
+                         const float *x) {
+    UNROLL for (int part = 0; part < PARTS; part++) {
+        vec values = load(F32, (const uint8_t *)(x + part * WIDTH));
+        UNROLL for (int r = 0; r < n_rows; r++) sum[r].part[part] +=
+            load(kind, w + (uint64_t)r * row_bytes + part * WIDTH * BYTES(kind)) * values;
+    }
+}
+
+/* The dots of n_rows ≤ ROWS rows with x. */
+INLINE quad dot_rows(enum kind kind, int n_rows, const uint8_t *w, uint64_t row_bytes, const float *x,
+                     uint32_t k) {
+    struct lanes sum[ROWS] = {0};
+    uint32_t i = 0;
+    for (; i + LANES <= k; i += LANES)
+        add_products(kind, sum, n_rows, w + (uint64_t)i * BYTES(kind), row_bytes, x + i);
+    if (i < k) {
+        uint8_t rest[ROWS][LANES * 4] = {0};
+        float rest_x[LANES] = {0};
+        for (int r = 0; r < n_rows; r++)
+            memcpy(rest[r], w + (uint64_t)r * row_bytes + (uint64_t)i * BYTES(kind), (k - i) * BYTES(kind));
+        memcpy(rest_x, x + i, (k - i) * sizeof *x);
+        add_products(kind, sum, n_rows, rest[0], sizeof rest[0], rest_x);
+    }
+    return fold_four(fold(sum[0]), fold(sum[1]), fold(sum[2]), fold(sum[3]));
+}
+
+INLINE void dots(enum kind kind, const uint8_t *w, uint64_t row_bytes, uint32_t n_rows, const float *x,
+                 uint32_t k, float *y) {
+    uint32_t r = 0;
+    for (; r + ROWS <= n_rows; r += ROWS, w += ROWS * row_bytes) {
+        quad four = dot_rows(kind, ROWS, w, row_bytes, x, k);
+        memcpy(y + r, &four, sizeof four);
+    }
+    for (; r < n_rows; r++, w += row_bytes)
+        y[r] = dot_rows(kind, 1, w, row_bytes, x, k)[0];
+}
+
+static void dot_f32(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                    float *y) {
+    dots(F32, w, row_bytes, n_rows, x, k, y);
+}
+
+static void dot_f16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                    float *y) {
+    dots(F16, w, row_bytes, n_rows, x, k, y);
+}
+
+static void dot_bf16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+                     float *y) {
+    dots(BF16, w, row_bytes, n_rows, x, k, y);
+}
+
+/* ---- elementwise ---- */
+
+/* mote_base_exp on each lane, operation by operation. */
+INLINE vec exp_lanes(vec x) {
+    ivec under = x<MOTE_BASE_EXP_MIN, over = x> MOTE_BASE_EXP_MAX;
+    x = (vec)((under & (ivec)splat(MOTE_BASE_EXP_MIN)) | (over & (ivec)splat(MOTE_BASE_EXP_MAX)) |
+              (~(under | over) & (ivec)x));
+    vec shifted = x * MOTE_BASE_EXP_LOG2E + MOTE_BASE_EXP_ROUND;
+    vec n = shifted - MOTE_BASE_EXP_ROUND;
+    vec r = x - n * MOTE_BASE_EXP_LN2_HI - n * MOTE_BASE_EXP_LN2_LO;
+    vec p = splat(MOTE_BASE_EXP_C6);
+    p = p * r + MOTE_BASE_EXP_C5;
+    p = p * r + MOTE_BASE_EXP_C4;
+    p = p * r + MOTE_BASE_EXP_C3;
+    p = p * r + MOTE_BASE_EXP_C2;
+    p = p * (r * r) + r + 1.0f;
+    /* The low bits of shifted hold n; a NaN gives some integer within 2^23 of 0 and stays NaN in p. */
+    ivec low = (ivec)shifted - (ivec)splat(MOTE_BASE_EXP_ROUND), half = low >> 1, rest = low - half;
+    return p * (vec)((uvec)(half + 127) << 23) * (vec)((uvec)(rest + 127) << 23);
+}
+
+static void rms_norm(const float *x, const float *weight, uint32_t n, float eps, float *y) {
+    float sum = dot_rows(F32, 1, (const uint8_t *)x, 0, x, n)[0];
+    vec inverse = splat(1.0f / __builtin_sqrtf(sum / (float)n + eps));
+    for (uint32_t i = 0; i < n; i += WIDTH)
+        store_floats(y + i, load_floats(x + i, n - i) * inverse * load_floats(weight + i, n - i), n - i);
+}
+
+static void swiglu(const float *gate, const float *up, uint32_t n, float *y) {
+    for (uint32_t i = 0; i < n; i += WIDTH) {
+        vec z = load_floats(gate + i, n - i);
+        store_floats(y + i, z / (1.0f + exp_lanes(-z)) * load_floats(up + i, n - i), n - i);
+    }
+}
+
+static void add(const float *a, const float *b, uint32_t n, float *y) {
+    for (uint32_t i = 0; i < n; i += WIDTH)
+        store_floats(y + i, load_floats(a + i, n - i) + load_floats(b + i, n - i), n - i);
+}
+
+static void to_f16(const float *x, uint32_t n, uint16_t *y) {
+    uint32_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH)
+        store_f16(y + i, load_floats(x + i, WIDTH));
+    if (i < n) {
+        uint16_t rest[WIDTH];
+        store_f16(rest, load_floats(x + i, n - i));
+        memcpy(y + i, rest, (n - i) * sizeof *y);
+    }
+}
+
+/* Pairs (i, i + half) of one head. */
+INLINE void rotate_halves(float *x, uint32_t half, const float *cos, const float *sin) {
+    for (uint32_t i = 0; i < half; i += WIDTH) {
+        uint32_t n = half - i;
+        vec real = load_floats(x + i, n), imaginary = load_floats(x + half + i, n);
+        vec c = load_floats(cos + i, n), s = load_floats(sin + i, n);
+        store_floats(x + i, real * c - imaginary * s, n);
+        store_floats(x + half + i, real * s + imaginary * c, n);
+    }
+}
+
+/* Pairs (2i, 2i + 1) of one head. Too small a part of a step to be worth shuffles. */
+INLINE void rotate_pairs(float *x, uint32_t half, const float *cos, const float *sin) {
+    for (uint32_t i = 0; i < half; i++) {
+        float real = x[2 * i], imaginary = x[2 * i + 1];
+        x[2 * i] = real * cos[i] - imaginary * sin[i];
+        x[2 * i + 1] = real * sin[i] + imaginary * cos[i];
+    }
+}
+
+static void rope(float *x, uint32_t n_heads, uint32_t head_dim, uint32_t n_rot,
+                 enum mote_kernel_rope_style style, const float *cos, const float *sin) {
+    for (uint32_t h = 0; h < n_heads; h++, x += head_dim) {
+        if (style == MOTE_KERNEL_ROPE_PAIR)
+            rotate_pairs(x, n_rot / 2, cos, sin);
+        else
+            rotate_halves(x, n_rot / 2, cos, sin);
+    }
+}
+
+/* ---- attention ---- */
+
+/* acc += Σ p[t] · v[t] over n_vecs vectors of a head, which stay in registers, after acc = acc · keep. */
+INLINE void add_values(enum kind kind, int n_vecs, const float *p, const uint8_t *v, uint64_t row_bytes,
+                       uint32_t n, float keep, float *acc) {
+    vec sum[8];
+    UNROLL for (int j = 0; j < n_vecs; j++) sum[j] = load_floats(acc + j * WIDTH, WIDTH) * keep;
+    for (uint32_t t = 0; t < n; t++, v += row_bytes) {
+        UNROLL for (int j = 0; j < n_vecs; j++) sum[j] += p[t] * load(kind, v + j * WIDTH * BYTES(kind));
+    }
+    UNROLL for (int j = 0; j < n_vecs; j++) store_floats(acc + j * WIDTH, sum[j], WIDTH);
+}
+
+INLINE void attend(enum kind kind, const float *q, const uint8_t *k, const uint8_t *v, uint32_t n,
+                   uint32_t head_dim, float scale, float *acc, float *max, float *sum) {
+    uint64_t row_bytes = (uint64_t)head_dim * BYTES(kind);
+    float p[MOTE_KERNEL_TILE], top = *max;
+    dots(kind, k, row_bytes, n, q, head_dim, p);
+    for (uint32_t t = 0; t < n; t++) {
+        p[t] = p[t] * scale;
+        top = p[t] > top ? p[t] : top;
+    }
+    float keep = *max == top ? 1.0f : mote_base_exp(*max - top), total = *sum * keep;
+    for (uint32_t t = 0; t < n; t += WIDTH)
+        store_floats(p + t, exp_lanes(load_floats(p + t, n - t) - top), n - t);
+    for (uint32_t t = 0; t < n; t++)
+        total = total + p[t];
+    uint32_t e = 0;
+    for (; e + 8 * WIDTH <= head_dim; e += 8 * WIDTH)
+        add_values(kind, 8, p, v + (uint64_t)e * BYTES(kind), row_bytes, n, keep, acc + e);
+    for (; e + 4 * WIDTH <= head_dim; e += 4 * WIDTH)
+        add_values(kind, 4, p, v + (uint64_t)e * BYTES(kind), row_bytes, n, keep, acc + e);
+    for (; e + WIDTH <= head_dim; e += WIDTH)
+        add_values(kind, 1, p, v + (uint64_t)e * BYTES(kind), row_bytes, n, keep, acc + e);
+    if (e < head_dim) {
+        vec rest = load_floats(acc + e, head_dim - e) * keep;
+        for (uint32_t t = 0; t < n; t++)
+            rest += p[t] * load_some(kind, v + t * row_bytes + (uint64_t)e * BYTES(kind), head_dim - e);
+        store_floats(acc + e, rest, head_dim - e);
+    }
+    *max = top;
+    *sum = total;
+}
+
+static void attend_f16(const float *q, const uint16_t *k, const uint16_t *v, uint32_t n, uint32_t head_dim,
+                       float scale, float *acc, float *max, float *sum) {
+    attend(F16, q, (const uint8_t *)k, (const uint8_t *)v, n, head_dim, scale, acc, max, sum);
+}
+
+static void attend_f32(const float *q, const float *k, const float *v, uint32_t n, uint32_t head_dim,
+                       float scale, float *acc, float *max, float *sum) {
+    attend(F32, q, (const uint8_t *)k, (const uint8_t *)v, n, head_dim, scale, acc, max, sum);
+}
+
+static void overlay(struct mote_kernels *table) {
+    table->dot_f32 = dot_f32;
+    table->dot_f16 = dot_f16;
+    table->dot_bf16 = dot_bf16;
+    table->rms_norm = rms_norm;
+    table->rope = rope;
+    table->swiglu = swiglu;
+    table->add = add;
+    table->to_f16 = to_f16;
+    table->attend_f16 = attend_f16;
+    table->attend_f32 = attend_f32;
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * float_test.c: the float work on every subset of the CPU's features against the plain loops, bit for bit,
+ * and float_lanes.h once more as it is for a machine of four-float vectors without f16 conversions. --bench
+ * times it. */
+#include "tests/kernel/guard.h"
+
+#include <math.h>
+
+#include "base/math.h"
+
+#define WIDTH   4
+#define HAS_F16 0
+#include "kernel/float_lanes.h"
+
+enum { MAX = 300 };
+
+/* What is compared with the reference: every subset of features, and the generic vectors (cpu GENERIC). */
+enum { GENERIC = 0x80000000u };
+
+static int next_table(struct mote_kernels *table, uint32_t *cpu, int *state) {
+    uint32_t all = mote_posix_cpu();
+    if (*state == 0) {
+        *cpu = 0;
+        *state = 1;
+    } else if (*state == 1 && *cpu != all) {
+        *cpu = (*cpu - all) & all;
+    } else if (*state == 1) {
+        *cpu = GENERIC;
+        *state = 2;
+    } else {
+        return 0;
+    }
+    mote_kernel_select(table, *cpu == GENERIC ? 0 : *cpu);
+    if (*cpu == GENERIC) overlay(table);
+    return 1;
+}
+#define FOR_EACH_TABLE(table, cpu)                                                                           \
+    for (struct {                                                                                            \
+             struct mote_kernels table;                                                                      \
+             uint32_t cpu;                                                                                   \
+             int state;                                                                                      \
+         } each = {0};                                                                                       \
+         next_table(&each.table, &each.cpu, &each.state);)
+
+static void fill(float *x, size_t n, uint32_t awkward) {
+    for (size_t i = 0; i < n; i++)
+        x[i] = awkward ? random_awkward(awkward) : random_float();
+}
+
+/* ---- dots ---- */
+
+static float value_of(int type, const void *row, uint32_t i) {
+    uint16_t h;
+    float f;
+    if (type == 0) {
+        memcpy(&f, (const uint8_t *)row + 4 * i, 4);
+        return f;
+    }
+    memcpy(&h, (const uint8_t *)row + 2 * i, 2);
+    return type == 1 ? mote_base_f32_from_f16(h) : mote_base_f32_from_bf16(h);
+}
+
+static void check_dot(int type, uint32_t n_rows, uint32_t k, uint32_t awkward) {
+    static const char *const names[] = {"dot_f32", "dot_f16", "dot_bf16"};
+    uint32_t size = type == 0 ? 4 : 2, row_bytes = k * size + random_below(3);
+    size_t bytes = (size_t)(n_rows - 1) * row_bytes + k * size;
+    struct guard w_guard, x_guard, y_guard;
+    uint8_t *w = guard_open(&w_guard, bytes);
+    float *x = guard_open(&x_guard, k * sizeof *x), want[MAX];
+    fill(x, k, awkward);
+    for (uint32_t r = 0; r < n_rows; r++) {
+        for (uint32_t i = 0; i < k; i++) {
+            float value = awkward ? random_awkward(awkward) : random_float();
+            uint16_t h = type == 1 ? mote_base_f16_from_f32(value) : mote_base_bf16_from_f32(value);
+            if (type == 0)
+                memcpy(w + r * row_bytes + 4 * i, &value, 4);
+            else
+                memcpy(w + r * row_bytes + 2 * i, &h, 2);
+        }
+    }
+    FOR_EACH_TABLE(table, cpu) {
+        float *y = guard_open(&y_guard, n_rows * sizeof *y);
+        mote_kernel_dot *dot = type == 0   ? each.table.dot_f32
+                               : type == 1 ? each.table.dot_f16
+                                           : each.table.dot_bf16;
+        dot(w, row_bytes, n_rows, x, k, y);
+        if (each.cpu == 0) {
+            memcpy(want, y, n_rows * sizeof *y);
+            for (uint32_t r = 0; r < n_rows && !awkward; r++) {
+                double sum = 0;
+                for (uint32_t i = 0; i < k; i++)
+                    sum += (double)value_of(type, w + r * row_bytes, i) * (double)x[i];
+                assert_true(fabs(sum - (double)y[r]) <= 1e-6 * k);
+            }
+        }
+        check_floats(y, want, n_rows, names[type], each.cpu);
+        guard_close(&y_guard);
+    }
+    guard_close(&w_guard);
+    guard_close(&x_guard);
+}
+
+static void dots_are_the_same_everywhere(void **state) {
+    (void)state;
+    for (int type = 0; type < 3; type++) {
+        for (uint32_t k = 1; k <= 67; k++)
+            check_dot(type, 1 + random_below(11), k, k % 3 ? 0 : 50);
+        for (uint32_t rows = 1; rows <= 11; rows++)
+            check_dot(type, rows, 256 + random_below(20), rows % 2 ? 0 : 300);
+    }
+}
+
+/* Every f16 there is, one at a time: infinities, NaN and subnormals arrive as float.h has them. */
+static void every_f16_is_read_alike(void **state) {
+    (void)state;
+    FOR_EACH_TABLE(table, cpu) {
+        for (uint32_t h = 0; h < 0x10000; h += 16) {
+            uint16_t w[16];
+            float one[16] = {1}, y[16], want[16];
+            for (uint32_t i = 0; i < 16; i++) {
+                w[i] = (uint16_t)(h + i);
+                want[i] = 0.0f + mote_base_f32_from_f16(w[i]);
+            }
+            each.table.dot_f16(w, 2, 16, one, 1, y);
+            check_floats(y, want, 16, "dot_f16 of one value", each.cpu);
+        }
+    }
+}
+
+/* ---- elementwise ---- */
+
+/* Runs check for sizes 1 … 70 and some larger, in plain and in awkward numbers. */
+static void for_sizes(void (*check)(uint32_t n, uint32_t awkward)) {
+    for (uint32_t n = 1; n <= 70; n++) {
+        check(n, 0);
+        check(n, 20);
+    }
+    for (uint32_t n = 250; n < 260; n++)
+        check(n, 0);
+}
+
+struct arrays {
+    struct guard guards[4];
+    float *a, *b, *y, *alias;
+    float want[MAX];
+};
+
+static void open_arrays(struct arrays *s, uint32_t n, uint32_t awkward) {
+    s->a = guard_open(&s->guards[0], n * sizeof(float));
+    s->b = guard_open(&s->guards[1], n * sizeof(float));
+    s->y = guard_open(&s->guards[2], n * sizeof(float));
+    s->alias = guard_open(&s->guards[3], n * sizeof(float));
+    fill(s->a, n, awkward);
+    fill(s->b, n, awkward);
+    memcpy(s->alias, s->a, n * sizeof(float));
+}
+
+/* Compares y and alias with the reference, which is the first table; ready for the next. */
+static void compare_arrays(struct arrays *s, uint32_t n, const char *what, uint32_t cpu) {
+    if (cpu == 0) memcpy(s->want, s->y, n * sizeof(float));
+    check_floats(s->y, s->want, n, what, cpu);
+    check_floats(s->alias, s->want, n, what, cpu);
+    memcpy(s->alias, s->a, n * sizeof(float));
+    memset(s->y, CANARY, n * sizeof(float));
+}
+
+static void close_arrays(struct arrays *s) {
+    for (int i = 0; i < 4; i++)
+        guard_close(&s->guards[i]);
+}
+
+static void check_rms_norm(uint32_t n, uint32_t awkward) {
+    struct arrays s;
+    open_arrays(&s, n, awkward);
+    FOR_EACH_TABLE(table, cpu) {
+        each.table.rms_norm(s.a, s.b, n, 1e-5f, s.y);
+        each.table.rms_norm(s.alias, s.b, n, 1e-5f, s.alias);
+        if (each.cpu == 0 && !awkward) {
+            double squares = 0;
+            for (uint32_t i = 0; i < n; i++)
+                squares += (double)s.a[i] * (double)s.a[i];
+            for (uint32_t i = 0; i < n; i++)
+                assert_true(
+                    fabs((double)s.a[i] / sqrt(squares / n + 1e-5) * (double)s.b[i] - (double)s.y[i]) < 1e-5);
+        }
+        compare_arrays(&s, n, "rms_norm", each.cpu);
+    }
+    close_arrays(&s);
+}
+
+static void check_swiglu(uint32_t n, uint32_t awkward) {
+    struct arrays s;
+    open_arrays(&s, n, awkward);
+    for (uint32_t i = 0; i < n; i++)
+        s.a[i] *= (float)(1u << random_below(8));
+    memcpy(s.alias, s.a, n * sizeof(float));
+    FOR_EACH_TABLE(table, cpu) {
+        each.table.swiglu(s.a, s.b, n, s.y);
+        each.table.swiglu(s.alias, s.b, n, s.alias);
+        if (each.cpu == 0 && !awkward)
+            for (uint32_t i = 0; i < n; i++) {
+                double want = (double)s.a[i] / (1 + exp(-(double)s.a[i])) * (double)s.b[i];
+                assert_true(fabs(want - (double)s.y[i]) <= 1e-6 * fabs(want) + 1e-36);
+            }
+        compare_arrays(&s, n, "swiglu", each.cpu);
+    }
+    close_arrays(&s);
+}
+
+static void check_add(uint32_t n, uint32_t awkward) {
+    struct arrays s;
+    open_arrays(&s, n, awkward);
+    FOR_EACH_TABLE(table, cpu) {
+        each.table.add(s.a, s.b, n, s.y);
+        each.table.add(s.alias, s.b, n, s.alias);
+        for (uint32_t i = 0; i < n; i++)
+            assert_true(same_float(s.y[i], s.a[i] + s.b[i]));
+        compare_arrays(&s, n, "add", each.cpu);
+    }
+    close_arrays(&s);
+}
+
+static void check_to_f16(uint32_t n, uint32_t awkward) {
+    struct guard x_guard, y_guard;
+    float *x = guard_open(&x_guard, n * sizeof *x);
+    fill(x, n, awkward);
+    for (uint32_t i = 0; i < n; i++)
+        x[i] *= mote_base_f32_from_bits((127 - 26 + random_below(45)) << 23); /* 2^−26 … 2^18 */
+    FOR_EACH_TABLE(table, cpu) {
+        uint16_t *y = guard_open(&y_guard, n * sizeof *y);
+        each.table.to_f16(x, n, y);
+        for (uint32_t i = 0; i < n; i++)
+            if (x[i] == x[i])
+                assert_int_equal(y[i], mote_base_f16_from_f32(x[i]));
+            else
+                assert_true((y[i] & 0x7fff) > 0x7c00);
+        guard_close(&y_guard);
+    }
+    guard_close(&x_guard);
+}
+
+static void norm_swiglu_add_and_f16_are_the_same_everywhere(void **state) {
+    (void)state;
+    for_sizes(check_rms_norm);
+    for_sizes(check_swiglu);
+    for_sizes(check_add);
+    for_sizes(check_to_f16);
+}
+
+/* Lanes of exp against mote_base_exp, seen through swiglu with up = 1 on many bit patterns. */
+static void exp_is_the_same_in_lanes(void **state) {
+    (void)state;
+    FOR_EACH_TABLE(table, cpu) {
+        if (each.cpu == 0) continue;
+        for (uint32_t bits = 0; bits < 0xffff0000; bits += 16 * 4001) {
+            float z[16], up[16], y[16], want[16];
+            for (uint32_t i = 0; i < 16; i++) {
+                z[i] = mote_base_f32_from_bits(bits + i * 4001);
+                up[i] = 1;
+                want[i] = z[i] / (1.0f + mote_base_exp(-z[i])) * 1.0f;
+            }
+            each.table.swiglu(z, up, 16, y);
+            check_floats(y, want, 16, "swiglu", each.cpu);
+        }
+    }
+}
+
+static void check_rope(uint32_t heads, uint32_t head_dim, uint32_t n_rot, enum mote_kernel_rope_style style) {
+    struct guard x_guard, cos_guard, sin_guard;
+    uint32_t n = heads * head_dim;
+    float from[1024], want[1024];
+    float *c = guard_open(&cos_guard, n_rot / 2 * sizeof *c),
+          *s = guard_open(&sin_guard, n_rot / 2 * sizeof *s);
+    fill(from, n, 0);
+    for (uint32_t i = 0; i < n_rot / 2; i++) {
+        double angle = 100 * (double)random_float();
+        c[i] = (float)cos(angle);
+        s[i] = (float)sin(angle);
+    }
+    FOR_EACH_TABLE(table, cpu) {
+        float *x = guard_open(&x_guard, n * sizeof *x);
+        memcpy(x, from, n * sizeof *x);
+        each.table.rope(x, heads, head_dim, n_rot, style, c, s);
+        if (each.cpu == 0) {
+            memcpy(want, x, n * sizeof *x);
+            for (uint32_t i = 0; i < n; i++) {
+                uint32_t j = i % head_dim, half = n_rot / 2,
+                         first = style == MOTE_KERNEL_ROPE_PAIR ? j ^ 1 : 0;
+                if (style == MOTE_KERNEL_ROPE_HALF) first = j < half ? j + half : j - half;
+                uint32_t pair = style == MOTE_KERNEL_ROPE_PAIR ? j / 2 : j % (half ? half : 1);
+                int is_real = style == MOTE_KERNEL_ROPE_PAIR ? j % 2 == 0 : j < half;
+                double other = j < n_rot ? (double)from[i - j + first] : 0;
+                double expected = (double)from[i];
+                if (j < n_rot)
+                    expected = expected * (double)c[pair] + (is_real ? -other : other) * (double)s[pair];
+                assert_true(fabs(expected - (double)x[i]) < 1e-6);
+            }
+        }
+        check_floats(x, want, n, "rope", each.cpu);
+        guard_close(&x_guard);
+    }
+    guard_close(&cos_guard);
+    guard_close(&sin_guard);
+}
+
+static void rope_is_the_same_everywhere(void **state) {
+    (void)state;
+    for (int style = 0; style < 2; style++)
+        for (uint32_t head_dim = 2; head_dim <= 70; head_dim += 2)
+            for (uint32_t n_rot = head_dim % 4; n_rot <= head_dim; n_rot += 6)
+                check_rope(1 + random_below(4), head_dim, n_rot, (enum mote_kernel_rope_style)style);
+}
+
+/* ---- attention ---- */
+
+struct attention {
+    struct guard guards[6];
+    float *q, *k, *v;
+    uint16_t *k16, *v16;
+};
+
+/* One head over n positions in tiles of 64, by table; the result is acc / sum. */
+static void attend_all(const struct mote_kernels *table, const struct attention *a, int half, uint32_t n,
+                       uint32_t head_dim, float *acc, float *max, float *sum) {
+    memset(acc, 0, head_dim * sizeof *acc);
+    *max = -INFINITY;
+    *sum = 0;
+    for (uint32_t t = 0; t < n; t += MOTE_KERNEL_TILE) {
+        uint32_t tile = n - t < MOTE_KERNEL_TILE ? n - t : MOTE_KERNEL_TILE;
+        if (half)
+            table->attend_f16(a->q, a->k16 + t * head_dim, a->v16 + t * head_dim, tile, head_dim, 0.125f, acc,
+                              max, sum);
+        else
+            table->attend_f32(a->q, a->k + t * head_dim, a->v + t * head_dim, tile, head_dim, 0.125f, acc,
+                              max, sum);
+    }
+}
+
+static void check_softmax(const struct attention *a, uint32_t n, uint32_t head_dim, const float *acc,
+                          float sum) {
+    double *p = malloc(n * sizeof *p), top = -1e300, total = 0;
+    for (uint32_t t = 0; t < n; t++) {
+        p[t] = 0;
+        for (uint32_t e = 0; e < head_dim; e++)
+            p[t] += (double)a->q[e] * (double)a->k[t * head_dim + e] * 0.125;
+        top = p[t] > top ? p[t] : top;
+    }
+    for (uint32_t t = 0; t < n; t++)
+        total += p[t] = exp(p[t] - top);
+    for (uint32_t e = 0; e < head_dim; e++) {
+        double want = 0;
+        for (uint32_t t = 0; t < n; t++)
+            want += p[t] / total * (double)a->v[t * head_dim + e];
+        assert_true(fabs(want - (double)(acc[e] / sum)) < 1e-5);
+    }
+    free(p);
+}
+
+static void check_attend(uint32_t n, uint32_t head_dim, uint32_t awkward) {
+    struct attention a;
+    struct guard acc_guard;
+    size_t cells = (size_t)n * head_dim;
+    float want[MAX + 2];
+    a.q = guard_open(&a.guards[0], head_dim * sizeof(float));
+    a.k = guard_open(&a.guards[1], cells * sizeof(float));
+    a.v = guard_open(&a.guards[2], cells * sizeof(float));
+    a.k16 = guard_open(&a.guards[3], cells * sizeof(uint16_t));
+    a.v16 = guard_open(&a.guards[4], cells * sizeof(uint16_t));
+    fill(a.q, head_dim, 0);
+    for (uint32_t e = 0; e < head_dim; e++)
+        a.q[e] *= 20;
+    fill(a.k, cells, awkward);
+    fill(a.v, cells, awkward);
+    for (size_t i = 0; i < cells; i++) { /* so that one check by softmax serves both types */
+        a.k16[i] = mote_base_f16_from_f32(a.k[i]);
+        a.v16[i] = mote_base_f16_from_f32(a.v[i]);
+        a.k[i] = mote_base_f32_from_f16(a.k16[i]);
+        a.v[i] = mote_base_f32_from_f16(a.v16[i]);
+    }
+    FOR_EACH_TABLE(table, cpu) {
+        for (int half = 0; half < 2; half++) {
+            float *acc = guard_open(&acc_guard, (head_dim + 2) * sizeof *acc);
+            attend_all(&each.table, &a, half, n, head_dim, acc, acc + head_dim, acc + head_dim + 1);
+            if (each.cpu == 0 && half == 0) {
+                memcpy(want, acc, (head_dim + 2) * sizeof *acc);
+                if (!awkward) check_softmax(&a, n, head_dim, acc, acc[head_dim + 1]);
+            }
+            check_floats(acc, want, head_dim + 2, "attend", each.cpu);
+            guard_close(&acc_guard);
+        }
+    }
+    for (int i = 0; i < 5; i++)
+        guard_close(&a.guards[i]);
+}
+
+static void attention_is_the_same_everywhere(void **state) {
+    (void)state;
+    for (uint32_t n = 1; n <= 130; n += n < 20 ? 1 : 1 + random_below(9))
+        check_attend(n, 1 + random_below(140), 0);
+    for (uint32_t head_dim = 1; head_dim <= 150; head_dim++)
+        check_attend(1 + random_below(70), head_dim, head_dim % 2 ? 0 : 2000);
+    check_attend(300, 64, 0);
+    check_attend(64, 128, 0);
+    check_attend(64, 256, 0);
+    check_attend(65, 64, 100);
+}
+
+/* ---- --bench ---- */
+
+static void line(const char *what, double ns, double ghz, double bytes, double macs) {
+    printf("  %-24s %9.0f cycles  %7.2f GB/s", what, ns * ghz, bytes / ns);
+    if (macs > 0) printf("  %7.2f GMAC/s", macs / ns);
+    printf("\n");
+}
+
+static void bench(void) {
+    enum { K = 2048, N = 64, E = 64 };
+    static float x[K], y[K], up[K], w[N * K], acc[E], cosine[E], sine[E];
+    static uint16_t half[N * K];
+    double ghz = measure_ghz(), ns;
+    fill(x, K, 0);
+    fill(up, K, 0);
+    fill(w, (size_t)N * K, 0);
+    for (int i = 0; i < N * K; i++)
+        half[i] = mote_base_f16_from_f32(w[i]);
+    printf("%.2f GHz\n", ghz);
+    FOR_EACH_TABLE(table, cpu) {
+        const struct mote_kernels *kernels = &each.table;
+        float max = -INFINITY, sum = 0;
+        printf("CPU bits %x%s\n", each.cpu & 0xffff, each.cpu == GENERIC ? " (generic vectors of four)" : "");
+        BEST_NS(ns, kernels->dot_f32(w, K * 4, N, x, K, y));
+        line("dot_f32 64 x 2048", ns, ghz, (double)N * K * 4, (double)N * K);
+        BEST_NS(ns, kernels->dot_f16(half, K * 2, N, x, K, y));
+        line("dot_f16 64 x 2048", ns, ghz, (double)N * K * 2, (double)N * K);
+        BEST_NS(ns, kernels->dot_bf16(half, K * 2, N, x, K, y));
+        line("dot_bf16 64 x 2048", ns, ghz, (double)N * K * 2, (double)N * K);
+        BEST_NS(ns, kernels->rms_norm(x, up, K, 1e-5f, y));
+        line("rms_norm 2048", ns, ghz, K * 4.0, 0);
+        BEST_NS(ns, kernels->swiglu(x, up, K, y));
+        line("swiglu 2048", ns, ghz, K * 4.0, 0);
+        BEST_NS(ns, kernels->add(x, up, K, y));
+        line("add 2048", ns, ghz, K * 4.0, 0);
+        BEST_NS(ns, kernels->to_f16(x, K, half));
+        line("to_f16 2048", ns, ghz, K * 4.0, 0);
+        BEST_NS(ns, kernels->rope(y, K / E, E, E, MOTE_KERNEL_ROPE_PAIR, cosine, sine));
+        line("rope pairs 2048", ns, ghz, K * 4.0, 0);
+        BEST_NS(ns, kernels->rope(y, K / E, E, E, MOTE_KERNEL_ROPE_HALF, cosine, sine));
+        line("rope halves 2048", ns, ghz, K * 4.0, 0);
+        BEST_NS(ns, kernels->attend_f16(x, half, half + 64 * E, 64, E, 0.125f, acc, &max, &sum));
+        line("attend_f16 64 x 64", ns, ghz, 64.0 * E * 4, 2 * 64.0 * E);
+        BEST_NS(ns, kernels->attend_f32(x, w, w + 64 * E, 64, E, 0.125f, acc, &max, &sum));
+        line("attend_f32 64 x 64", ns, ghz, 64.0 * E * 8, 2 * 64.0 * E);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
+        bench();
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dots_are_the_same_everywhere),
+        cmocka_unit_test(every_f16_is_read_alike),
+        cmocka_unit_test(norm_swiglu_add_and_f16_are_the_same_everywhere),
+        cmocka_unit_test(exp_is_the_same_in_lanes),
+        cmocka_unit_test(rope_is_the_same_everywhere),
+        cmocka_unit_test(attention_is_the_same_everywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
