@@ -29,33 +29,37 @@ static float odd_scale(float d, uint32_t ls, float unit) {
     return d * ((float)(1 + 2 * ls) * unit);
 }
 
-/* 8 magnitudes in the bytes of x, the lowest first, with their signs. */
-static void put(uint64_t x, uint32_t signs, int8_t *q) {
-    for (int j = 0; j < 8; j++) {
-        int magnitude = (int)(x >> 8 * j & 255);
-        q[j] = (int8_t)(signs >> j & 1 ? -magnitude : magnitude);
-    }
+static void put(uint64_t x, int8_t *q) {
+    for (int j = 0; j < 8; j++)
+        q[j] = (int8_t)(x >> 8 * j);
+}
+
+/* Eight magnitudes in the bytes of x, none of them 0, with their signs: no byte carries into the next. */
+static void put_signed(uint64_t x, uint32_t signs, int8_t *q) {
+    uint64_t bits = signs * 0x0101010101010101 & 0x8040201008040201; /* byte j has only bit j */
+    uint64_t negative = (bits + 0x7f7f7f7f7f7f7f7f) >> 7 & 0x0101010101010101;
+    put((x ^ negative * 255) + negative, q);
 }
 
 static void put_iq2(uint16_t entry, uint32_t signs, int8_t *q) {
     uint64_t x = mote_kernel_grid_spread8(entry); /* 0 1 2 → 8 25 43; no byte carries */
-    put(0x0808080808080808 + x * 17 + (x >> 1 & 0x0101010101010101), signs, q);
+    put_signed(0x0808080808080808 + x * 17 + (x >> 1 & 0x0101010101010101), signs, q);
 }
 
 static void put_iq3_xxs(uint16_t low, uint16_t high, uint32_t signs, int8_t *q) {
     uint64_t x = mote_kernel_grid_spread4(low) | (uint64_t)mote_kernel_grid_spread4(high) << 32;
     uint64_t seven = x & (x >> 1) & (x >> 2) & 0x0101010101010101; /* 4 + 8·i, but 62 for 7 */
-    put(0x0404040404040404 + x * 8 + seven * 2, signs, q);
+    put_signed(0x0404040404040404 + x * 8 + seven * 2, signs, q);
 }
 
 static void put_iq3_s(uint16_t low, uint16_t high, uint32_t signs, int8_t *q) {
     uint64_t x = mote_kernel_grid_spread4(low) | (uint64_t)mote_kernel_grid_spread4(high) << 32;
-    put(0x0101010101010101 + x * 2, signs, q);
+    put_signed(0x0101010101010101 + x * 2, signs, q);
 }
 
 static void put_iq1(uint16_t entry, int delta, int8_t *q) {
-    for (int j = 0; j < 8; j++)
-        q[j] = (int8_t)(8 * ((entry >> 2 * j & 3) - 1) + delta);
+    uint64_t offset = (uint64_t)(128 - 8 + delta) * 0x0101010101010101; /* 128 keeps the bytes apart */
+    put((mote_kernel_grid_spread8(entry) * 8 + offset) ^ 0x8080808080808080, q);
 }
 
 void mote_kernel_decode_iq2_xxs__ref(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decode_k.c: superblocks of 256 in fields of 32 bytes, by reference: the k-quants, IQ4_XS and the ternary
- * types. "halves" below means that each 32 bytes serve 64 values with low and high nibbles, "quarters" that
- * they serve 128 values with bits 0–1, 2–3, 4–5, 6–7; byte l of the 32 always holds values l, l + 32 … .
+ * decode_k.c: superblocks of 256 made of bit fields, by reference: the k-quants, IQ4_XS and the ternary
+ * types. A field of w bytes with b bits for a value serves w·8/b values: bits k·b and up of byte l belong to
+ * value k·w + l. n[64] 32×2, say, is two fields of 32 bytes with 2 bits for a value.
  *
- *     Q2_K    sc[16] n[64] d dmin            q = n, quarters          16: d·(sc & 15)·q − dmin·(sc >> 4)
- *     Q3_K    h[32] n[64] sc[12] d           q = (n, quarters | h << 2) − 4           16: d·(s − 32)·q
- *             h: bit i of byte l for value 32·i + l
- *     Q4_K    d dmin sc[12] n[128]           q = n, halves                      32: d·s·q − dmin·m
- *     Q5_K    d dmin sc[12] h[32] n[128]     q = n, halves | h << 4             32: d·s·q − dmin·m
- *     Q6_K    n[128] h[64] sc[16] d          q = (n | h, quarters << 4) − 32          16: d·sc·q, sc int8
- *             per 128 values 64 bytes n: low nibbles the first 64, high nibbles the second
- *     IQ4_XS  d sh[2] sl[4] n[128]           q = nonlinear[n]; per 32 values 16 bytes n, value l low,
- *             l + 16 high                                                       32: d·(s − 32)·q
- *     TQ2_0   n[64] d                        q = n − 1, quarters                256: d·q
- *     TQ1_0   n[48] h[4] d                   q = digit − 1                      256: d·q
- *             a byte is five base-3 digits as a fraction of 256: digit k = (byte·3^k mod 256)·3 >> 8.
- *             n[0..31]: digit k of byte l is value 32·k + l; n[32..47]: value 160 + 16·k + l;
- *             h, four digits: value 240 + 4·k + l
+ *     Q2_K    sc[16] n[64] d dmin              q = n 32×2                    16: d·(sc & 15)·q − dmin·(sc >>
+ * 4) Q3_K    h[32] n[64] sc[12] d             q = (n 32×2 | h 32×1 << 2) − 4       16: d·(s − 32)·q Q4_K    d
+ * dmin sc[12] n[128]             q = n 32×4                           32: d·s·q − dmin·m Q5_K    d dmin
+ * sc[12] h[32] n[128]       q = n 32×4 | h 32×1 << 4             32: d·s·q − dmin·m Q6_K    n[128] h[64]
+ * sc[16] d            q = (n 64×4 | h 32×2 << 4) − 32      16: d·sc·q, sc int8 IQ4_XS  d sh[2] sl[4] n[128]
+ * q = nonlinear[n 16×4]                32: d·(s − 32)·q TQ2_0   n[64] d                          q = n 32×2 −
+ * 1                       256: d·q TQ1_0   n[48] h[4] d                     q = digit − 1 256: d·q a byte is
+ * five base-3 digits as a fraction of 256: digit k = (byte·3^k mod 256)·3 >> 8. n[0..31]: digit k of byte l
+ * is value 32·k + l; n[32..47]: value 160 + 16·k + l; h, four digits: value 240 + 4·k + l
  *
- * The number before the colon is how many values share the scale. */
+ * The number before the colon is how many values share the scale; s and m unpack from sc (decode_scale.h). */
 #include "base/memory.h"
 #include "kernel/decode.h"
 #include "kernel/decode_scale.h"
+
+/* Adds a field of w bytes with n_bits for a value, shifted up, to its values. */
+static void add_field(const uint8_t *field, int w, int n_bits, int up, int8_t *q) {
+    int mask = (1 << n_bits) - 1;
+    for (int k = 0; k < 8 / n_bits; k++, q += w)
+        for (int l = 0; l < w; l++)
+            q[l] = (int8_t)(q[l] + ((field[l] >> k * n_bits & mask) << up));
+}
 
 void mote_kernel_decode_q2_k__ref(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,
                                   float *min) {
@@ -33,8 +36,9 @@ void mote_kernel_decode_q2_k__ref(const uint8_t *blocks, uint32_t n_blocks, int8
             scale[g] = d * (float)(blocks[g] & 15);
             min[g] = dmin * (float)(blocks[g] >> 4);
         }
-        for (int j = 0; j < 256; j++)
-            q[j] = (int8_t)(n[j / 128 * 32 + j % 32] >> j / 32 % 4 * 2 & 3);
+        memset(q, 0, 256);
+        add_field(n, 32, 2, 0, q);
+        add_field(n + 32, 32, 2, 0, q + 128);
     }
 }
 
@@ -48,10 +52,10 @@ void mote_kernel_decode_q3_k__ref(const uint8_t *blocks, uint32_t n_blocks, int8
         mote_kernel_scales_k3(blocks + 96, words);
         for (int g = 0; g < 16; g++)
             scale[g] = d * (float)((int)(words[g / 4] >> g % 4 * 8 & 255) - 32);
-        for (int j = 0; j < 256; j++) {
-            int low = n[j / 128 * 32 + j % 32] >> j / 32 % 4 * 2 & 3, high = h[j % 32] >> j / 32 & 1;
-            q[j] = (int8_t)((low | high << 2) - 4);
-        }
+        memset(q, -4, 256);
+        add_field(n, 32, 2, 0, q);
+        add_field(n + 32, 32, 2, 0, q + 128);
+        add_field(h, 32, 1, 2, q);
     }
 }
 
@@ -68,22 +72,21 @@ static void scales_k4(const uint8_t *block, float *scale, float *min) {
 void mote_kernel_decode_q4_k__ref(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,
                                   float *min) {
     for (uint32_t i = 0; i < n_blocks; i++, blocks += 144, q += 256, scale += 8, min += 8) {
-        const uint8_t *n = blocks + 16;
         scales_k4(blocks, scale, min);
-        for (int j = 0; j < 256; j++)
-            q[j] = (int8_t)(n[j / 64 * 32 + j % 32] >> j / 32 % 2 * 4 & 15);
+        memset(q, 0, 256);
+        for (int k = 0; k < 4; k++)
+            add_field(blocks + 16 + 32 * k, 32, 4, 0, q + 64 * k);
     }
 }
 
 void mote_kernel_decode_q5_k__ref(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,
                                   float *min) {
     for (uint32_t i = 0; i < n_blocks; i++, blocks += 176, q += 256, scale += 8, min += 8) {
-        const uint8_t *h = blocks + 16, *n = blocks + 48;
         scales_k4(blocks, scale, min);
-        for (int j = 0; j < 256; j++) {
-            int low = n[j / 64 * 32 + j % 32] >> j / 32 % 2 * 4 & 15, high = h[j % 32] >> j / 32 & 1;
-            q[j] = (int8_t)(low | high << 4);
-        }
+        memset(q, 0, 256);
+        for (int k = 0; k < 4; k++)
+            add_field(blocks + 48 + 32 * k, 32, 4, 0, q + 64 * k);
+        add_field(blocks + 16, 32, 1, 4, q);
     }
 }
 
@@ -91,14 +94,13 @@ void mote_kernel_decode_q6_k__ref(const uint8_t *blocks, uint32_t n_blocks, int8
                                   float *min) {
     (void)min;
     for (uint32_t i = 0; i < n_blocks; i++, blocks += 210, q += 256, scale += 16) {
-        const uint8_t *n = blocks, *h = blocks + 128;
         float d = mote_kernel_f16_at(blocks + 208);
         for (int g = 0; g < 16; g++)
             scale[g] = d * (float)(int8_t)blocks[192 + g];
-        for (int j = 0; j < 256; j++) {
-            int low = n[j / 128 * 64 + j % 64] >> j / 64 % 2 * 4 & 15;
-            int high = h[j / 128 * 32 + j % 32] >> j / 32 % 4 * 2 & 3;
-            q[j] = (int8_t)((low | high << 4) - 32);
+        memset(q, -32, 256);
+        for (int k = 0; k < 2; k++) {
+            add_field(blocks + 64 * k, 64, 4, 0, q + 128 * k);
+            add_field(blocks + 128 + 32 * k, 32, 2, 4, q + 128 * k);
         }
     }
 }
@@ -107,13 +109,15 @@ void mote_kernel_decode_iq4_xs__ref(const uint8_t *blocks, uint32_t n_blocks, in
                                     float *min) {
     (void)min;
     for (uint32_t i = 0; i < n_blocks; i++, blocks += 136, q += 256, scale += 8) {
-        const uint8_t *n = blocks + 8;
         float d = mote_kernel_f16_at(blocks);
         uint32_t high = mote_base_u16(blocks + 2);
         for (int g = 0; g < 8; g++)
             scale[g] = d * (float)((int)mote_kernel_scale_iq4_xs(blocks + 4, high, g) - 32);
+        memset(q, 0, 256);
+        for (int k = 0; k < 8; k++)
+            add_field(blocks + 8 + 16 * k, 16, 4, 0, q + 32 * k);
         for (int j = 0; j < 256; j++)
-            q[j] = mote_kernel_nonlinear[n[j / 32 * 16 + j % 16] >> j / 16 % 2 * 4 & 15];
+            q[j] = mote_kernel_nonlinear[q[j]];
     }
 }
 
@@ -123,8 +127,9 @@ void mote_kernel_decode_tq2_0__ref(const uint8_t *blocks, uint32_t n_blocks, int
     for (uint32_t i = 0; i < n_blocks; i++, blocks += 66, q += 256, scale += 8) {
         for (int g = 0; g < 8; g++)
             scale[g] = mote_kernel_f16_at(blocks + 64);
-        for (int j = 0; j < 256; j++)
-            q[j] = (int8_t)((blocks[j / 128 * 32 + j % 32] >> j / 32 % 4 * 2 & 3) - 1);
+        memset(q, -1, 256);
+        add_field(blocks, 32, 2, 0, q);
+        add_field(blocks + 32, 32, 2, 0, q + 128);
     }
 }
 
