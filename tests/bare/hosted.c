@@ -17,7 +17,7 @@ void bare_write(const char *text, size_t n) {
 
 int main(int argc, char **argv) {
     struct mote_posix_map map;
-    if (argc != 2 || mote_posix_map_open(argv[1], &map)) return 2;
+    if (argc != 2 || !mote_posix_map_open(argv[1], &map)) return 2;
     struct mote_posix_host *host = mote_posix_host_open(2, mote_posix_cpu());
     if (!host) return 2;
     int code = bare_story(map.bytes, map.n_bytes, mote_posix_host_get(host));

@@ -69,9 +69,9 @@ export function logits(model, ids, ...options) {
     return ids.map((_, t) => all.subarray(t * n, (t + 1) * n));
 }
 
-/** The digest of all logits, as `perplexity --logits-sha256` prints it. */
-export function digest(model, ids, ...options) {
-    const text = mote('perplexity', model, '--ids', idsFile(ids), '-c', String(ids.length), '--logits-sha256', ...options);
+/** The digest of all logits, as `perplexity --logits-sha256` prints it; ids are read in windows of n. */
+export function digest(model, ids, n, ...options) {
+    const text = mote('perplexity', model, '--ids', idsFile(ids), '-c', String(n), '--logits-sha256', ...options);
     const found = text.match(/\b[0-9a-f]{64}\b/g);
     if (found?.length !== 1) throw new Error(`no digest in: ${text}`);
     return found[0];
