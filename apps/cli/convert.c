@@ -8,7 +8,9 @@
  *                      rms_ffn [L,D]  w1 [L,F,D]  w2 [L,D,F]    w3 [L,F,D]    rms_final [D]
  *                      cosines [S,E/2]  sines [S,E/2]                (not needed: rope computes them)
  *                      wcls [V,D]                          (only where vocab_size is written negative)
- *     tokenizer    u32 max_token_length, then for each token: f32 score, i32 length, its bytes
+ *     tokenizer    u32 max_token_length, then for each token: f32 score, i32 length, its bytes;
+ *                  the byte tokens, 3 … 258, are written "<0x00>" … "<0xFF>" or, in older files, as the
+ *                  characters U+0000 … U+00FF in UTF-8
  *
  * The weights are copied as they are: llama2.c rotates neighbouring pairs, as GGUF's llama does. The
  * tokenizer keeps SentencePiece's pieces with plain spaces and with newlines round <s> and </s>; GGUF wants ▁
@@ -210,13 +212,28 @@ static int read_pieces(const char *path, const struct mote_posix_map *map, struc
                     (unsigned long long)(map->n_bytes - at), (unsigned long long)n_vocab);
 }
 
-static int type_of(uint64_t id, const struct piece *piece) {
-    if (id < 3) return id ? CONTROL : UNKNOWN;
-    if (piece->n != 6 || memcmp(piece->text, "<0x", 3) || piece->text[5] != '>') return NORMAL;
-    int digits = 0;
-    for (int i = 3; i < 5; i++)
-        digits += memchr("0123456789ABCDEF", piece->text[i], 16) != NULL;
-    return digits == 2 ? BYTE : NORMAL;
+enum { FIRST_BYTE = 3, AFTER_BYTES = FIRST_BYTE + 256 };
+
+/* Whether the byte tokens are written as characters. */
+static int has_bare_bytes(const struct piece *pieces, uint64_t n_vocab) {
+    if (n_vocab < AFTER_BYTES) return 0;
+    for (unsigned i = 0; i < 256; i++) {
+        const struct piece *piece = &pieces[FIRST_BYTE + i];
+        unsigned char utf8[2] = {(unsigned char)(i < 128 ? i : 0xc0 | i >> 6),
+                                 (unsigned char)(0x80 | (i & 63))};
+        if (piece->n != (i < 128 ? 1 : 2) || memcmp(piece->text, utf8, piece->n)) return 0;
+    }
+    return 1;
+}
+
+static int is_named_byte(const struct piece *piece) {
+    if (piece->n != 6 || memcmp(piece->text, "<0x", 3) || piece->text[5] != '>') return 0;
+    return memchr("0123456789ABCDEF", piece->text[3], 16) && memchr("0123456789ABCDEF", piece->text[4], 16);
+}
+
+static int type_of(uint64_t id, const struct piece *piece, int bare_bytes) {
+    if (id < FIRST_BYTE) return id ? CONTROL : UNKNOWN;
+    return (bare_bytes && id < AFTER_BYTES) || is_named_byte(piece) ? BYTE : NORMAL;
 }
 
 /* A piece as SentencePiece itself has it: ▁ (E2 96 81) where the tokenizer file has a space. */
@@ -234,19 +251,25 @@ static void put_piece(struct writer *w, const struct piece *piece) {
 
 static void put_vocabulary(struct writer *w, const struct piece *pieces, uint64_t n_vocab) {
     static const char *const first[3] = {"<unk>", "<s>", "</s>"};
+    int bare_bytes = has_bare_bytes(pieces, n_vocab);
     key_string(w, "tokenizer.ggml.model", "llama");
     key_array(w, "tokenizer.ggml.tokens", TYPE_STRING, n_vocab);
     for (uint64_t i = 0; i < n_vocab; i++)
-        if (i < 3)
+        if (i < FIRST_BYTE) {
             put_string(w, first[i], strlen(first[i]));
-        else
+        } else if (bare_bytes && i < AFTER_BYTES) {
+            char name[8];
+            snprintf(name, sizeof name, "<0x%02X>", (unsigned)(i - FIRST_BYTE));
+            put_string(w, name, 6);
+        } else {
             put_piece(w, &pieces[i]);
+        }
     key_array(w, "tokenizer.ggml.scores", TYPE_F32, n_vocab);
     for (uint64_t i = 0; i < n_vocab; i++)
         put_u32(w, pieces[i].score_bits);
     key_array(w, "tokenizer.ggml.token_type", TYPE_I32, n_vocab);
     for (uint64_t i = 0; i < n_vocab; i++)
-        put_u32(w, (uint32_t)type_of(i, &pieces[i]));
+        put_u32(w, (uint32_t)type_of(i, &pieces[i], bare_bytes));
     key_u32(w, "tokenizer.ggml.unknown_token_id", 0);
     key_u32(w, "tokenizer.ggml.bos_token_id", 1);
     key_u32(w, "tokenizer.ggml.eos_token_id", 2);
