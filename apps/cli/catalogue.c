@@ -32,8 +32,9 @@ struct place {
 };
 
 static int fault(const struct place *place, const char *what) {
-    return cli_fail(CLI_FAILED, "%s: %s%s%s", place->file, place->entry ? place->entry : "",
-                    place->entry ? ": " : "", what);
+    cli_fail(CLI_FAILED, "%s: %s%s%s", place->file, place->entry ? place->entry : "",
+             place->entry ? ": " : "", what);
+    return CLI_FAILED;
 }
 
 /* A single path component of plain characters, which no shell and no file system takes for something else. */
@@ -91,7 +92,7 @@ static int read_bundle(const struct place *place, const json_t *json, struct cli
         int code = read_piece(place, json_is_array(json) ? json_array_get(json, i) : json, piece);
         if (code) return code;
         int whole = n == 1 && piece->start == 0 && piece->end == UINT64_MAX;
-        if (!whole && strncmp(piece->from, "npm:", 4))
+        if (!whole && strncmp(piece->from, "npm:", 4) != 0)
             return fault(place, "only npm: sources come in pieces or ranges");
     }
     return CLI_OK;
@@ -101,7 +102,7 @@ static int read_source(const struct place *place, const json_t *json, struct cli
     const json_t *convert = json_object_get(json, "convert");
     if (!convert) return read_bundle(place, json, &source->whole);
     const char *how = json_string_value(convert);
-    if (!how || strcmp(how, "llama2.c")) return fault(place, "\"convert\" knows only \"llama2.c\"");
+    if (!how || strcmp(how, "llama2.c") != 0) return fault(place, "\"convert\" knows only \"llama2.c\"");
     int code = read_bundle(place, json_object_get(json, "checkpoint"), &source->checkpoint);
     return code ? code : read_bundle(place, json_object_get(json, "tokenizer"), &source->tokenizer);
 }

@@ -57,10 +57,6 @@ char *cli_models_dir(void);
  * pull it. *path is malloc'ed. Returns CLI_OK or an exit code, with a message printed. */
 int cli_model_find(const char *model, int yes, char **path);
 
-/* A llama2.c checkpoint (v0, f32) and its tokenizer.bin to a GGUF file. Returns CLI_OK or an exit code, with a
- * message printed. */
-int cli_convert_checkpoint(const char *checkpoint, const char *tokenizer, const char *out);
-
 /* The commands. argv[0] is the command's own name. */
 int cli_run(int argc, char **argv);
 int cli_chat(int argc, char **argv);

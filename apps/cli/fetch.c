@@ -65,7 +65,7 @@ struct transfer {
 /* The value of a header line, trimmed and printable ASCII, when its name is name. */
 static int header(const char *line, size_t n, const char *name, char *value, size_t max_value) {
     size_t n_name = strlen(name);
-    if (n <= n_name || line[n_name] != ':' || strncasecmp(line, name, n_name)) return 0;
+    if (n <= n_name || line[n_name] != ':' || strncasecmp(line, name, n_name) != 0) return 0;
     const char *start = line + n_name + 1, *end = line + n;
     while (start < end && isspace((unsigned char)*start))
         start++;
@@ -91,7 +91,7 @@ static int64_t number(const char *text, const char **end) {
 /* "bytes 100-199/200" */
 static void read_range(struct head *head, const char *value) {
     const char *next = value;
-    if (strncmp(value, "bytes ", 6)) return;
+    if (strncmp(value, "bytes ", 6) != 0) return;
     int64_t start = number(value + 6, &next);
     if (start < 0 || *next != '-') return;
     int64_t last = number(next + 1, &next);
@@ -104,7 +104,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *user) {
     struct transfer *transfer = user;
     struct head *head = &transfer->head;
     const char *end;
-    char value[256];
+    char value[256] = "";
     n *= size;
     if (n > 5 && !strncmp(line, "HTTP/", 5)) *head = (struct head){0, -1, -1, -1, 0, "", "", ""};
     if (header(line, n, "content-length", value, sizeof value)) head->length = number(value, &end);
@@ -129,7 +129,7 @@ static enum cli_got settle(struct transfer *transfer) {
     if (transfer->dropping || !part) return CLI_GOT;
 
     if (head->status == 206) {
-        int changed = part->validator[0] == '"' && head->etag[0] && strcmp(part->validator, head->etag);
+        int changed = part->validator[0] == '"' && head->etag[0] && strcmp(part->validator, head->etag) != 0;
         int same_total = part->total < 0 || head->range_total < 0 || head->range_total == part->total;
         if (changed || !same_total || transfer->asked_from == 0 ||
             head->range_start != (int64_t)transfer->asked_from) {
@@ -394,7 +394,7 @@ enum cli_got cli_fetch_file(const struct cli_fetch *fetch, struct cli_fetch_file
         set_up(&transfer);
         got = persist(&transfer, file->url, file->bearer, file->linked);
     }
-    if (!got && file->sha256 && file->linked[0] && strcmp(file->sha256, file->linked))
+    if (!got && file->sha256 && file->linked[0] && strcmp(file->sha256, file->linked) != 0)
         got = cli_why(why, CLI_GOT_BROKEN, "the server announces sha256 %.16s…, expected is %.16s…",
                       file->linked, file->sha256);
     curl_easy_cleanup(transfer.curl);

@@ -197,7 +197,7 @@ static char *configured_registry(void) {
     size_t n_line = 0;
     while (file && !found && getline(&line, &n_line, file) > 0) {
         char *key = line + strspn(line, " \t"), *value = strchr(key, '=');
-        if (!value || strncmp(key, "registry", 8) || key + 8 + strspn(key + 8, " \t") != value) continue;
+        if (!value || strncmp(key, "registry", 8) != 0 || key + 8 + strspn(key + 8, " \t") != value) continue;
         value += 1 + strspn(value + 1, " \t\"");
         value[strcspn(value, " \t\r\n\"")] = 0;
         found = cli_text("%s", value);

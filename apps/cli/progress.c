@@ -85,7 +85,7 @@ static void draw(struct cli_progress *progress, double now) {
         line[n++] = ']';
         line[n++] = ' ';
     }
-    n += snprintf(line + n, sizeof line - (size_t)n, "%s", right);
+    snprintf(line + n, sizeof line - (size_t)n, "%s", right);
     fprintf(stderr, "\r%-*.*s", columns, columns, line);
     fflush(stderr);
     progress->drawn = now;

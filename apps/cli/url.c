@@ -55,7 +55,7 @@ enum cli_got cli_url_check(const char *url, const char *from, int insecure, stru
     curl_free(address.path);
     if (!strcmp(address.scheme, "https")) return CLI_GOT;
     cli_url_show(url, shown, sizeof shown);
-    if (strcmp(address.scheme, "http"))
+    if (strcmp(address.scheme, "http") != 0)
         return cli_why(why, CLI_GOT_REFUSED, "%s: only https: is fetched", shown);
     if (from) {
         if (take_apart(from, &origin)) return cli_why(why, CLI_GOT_REFUSED, "not an address: %.200s", from);
