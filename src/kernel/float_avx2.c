@@ -7,11 +7,16 @@
 
 #include <immintrin.h>
 
-#define WIDTH   8
-#define HAS_F16 1
+#define WIDTH           8
+#define HAS_CONVERSIONS 1
 
 static inline __m256 load_f16(const uint8_t *p) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+
+static inline __m256 load_bf16(const uint8_t *p) {
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
 static inline void store_f16(uint16_t *p, __m256 v) {

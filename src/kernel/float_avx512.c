@@ -7,11 +7,16 @@
 
 #include <immintrin.h>
 
-#define WIDTH   16
-#define HAS_F16 1
+#define WIDTH           16
+#define HAS_CONVERSIONS 1
 
 static inline __m512 load_f16(const uint8_t *p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+
+static inline __m512 load_bf16(const uint8_t *p) {
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
 
 static inline void store_f16(uint16_t *p, __m512 v) {

@@ -4,7 +4,7 @@
  * GCC and clang. A file that is compiled for one of them defines
  *
  *     WIDTH                  floats in a machine vector: 4, 8 or 16
- *     load_f16, store_f16    conversions of a whole vector, where the machine has them (HAS_F16 1)
+ *     HAS_CONVERSIONS        1 where it defines, for a whole vector, load_f16, store_f16 and load_bf16
  *
  * includes this, and has all of float_ref.c's functions as statics and `overlay` to put them into a table.
  *
@@ -24,7 +24,6 @@ enum { LANES = 16, PARTS = LANES / WIDTH, ROWS = 4 };
 typedef float vec __attribute__((vector_size(WIDTH * 4)));
 typedef int32_t ivec __attribute__((vector_size(WIDTH * 4)));
 typedef uint32_t uvec __attribute__((vector_size(WIDTH * 4)));
-typedef uint16_t hvec __attribute__((vector_size(WIDTH * 2)));
 typedef float quad __attribute__((vector_size(16)));
 
 /* ---- loads and stores; n < WIDTH reads and writes n elements, and zeros stand for the others ---- */
@@ -38,16 +37,22 @@ INLINE vec splat(float value) {
     return value - (vec){0};
 }
 
-INLINE ivec widen(hvec h) {
-    return __builtin_convertvector(h, ivec);
-}
+#if !HAS_CONVERSIONS
+typedef uint16_t hvec __attribute__((vector_size(WIDTH * 2)));
 
-#if !HAS_F16
-/* The exponent and fraction, moved to their places, are 2^112 too small; infinity and NaN need all ones. */
-INLINE vec load_f16(const uint8_t *p) {
+INLINE uvec load_half(const uint8_t *p) {
     hvec h;
     memcpy(&h, p, sizeof h);
-    uvec bits = (uvec)widen(h), sign = bits >> 15 << 31, magnitude = (bits & 0x7fff) << 13;
+    return __builtin_convertvector(h, uvec);
+}
+
+INLINE vec load_bf16(const uint8_t *p) {
+    return (vec)(load_half(p) << 16);
+}
+
+/* The exponent and fraction, moved to their places, are 2^112 too small; infinity and NaN need all ones. */
+INLINE vec load_f16(const uint8_t *p) {
+    uvec bits = load_half(p), sign = bits >> 15 << 31, magnitude = (bits & 0x7fff) << 13;
     uvec special = (uvec)(magnitude >= 0x0f800000);
     vec value = (vec)magnitude * splat(0x1p112f);
     return (vec)((uvec)value | (special & 0x7f800000) | sign);
@@ -62,14 +67,10 @@ INLINE void store_f16(uint16_t *p, vec v) {
 /* WIDTH values of a row, from any address. */
 INLINE vec load(enum kind kind, const uint8_t *p) {
     vec v;
-    hvec h;
     if (kind == F16) return load_f16(p);
-    if (kind == F32) {
-        memcpy(&v, p, sizeof v);
-        return v;
-    }
-    memcpy(&h, p, sizeof h);
-    return (vec)((uvec)widen(h) << 16);
+    if (kind == BF16) return load_bf16(p);
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
 INLINE vec load_some(enum kind kind, const uint8_t *p, uint32_t n) {

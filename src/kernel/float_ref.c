@@ -11,6 +11,9 @@
 
 enum { LANES = 16 };
 
+/* Called with the type of the elements known: the copy made for each type has no call per element. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* Adds lanes 8 apart, then 4, 2, 1. */
 static float tree(float *lane) {
     for (int step = LANES / 2; step; step /= 2)
@@ -42,14 +45,14 @@ static float element_bf16(const void *row, uint32_t i) {
 
 typedef float element(const void *row, uint32_t i);
 
-static float dot(element *get, const void *row, const float *x, uint32_t n) {
+INLINE float dot(element *get, const void *row, const float *x, uint32_t n) {
     float lane[LANES] = {0};
     for (uint32_t i = 0; i < n; i++)
         lane[i % LANES] = lane[i % LANES] + get(row, i) * x[i];
     return tree(lane);
 }
 
-static void dots(element *get, const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
+INLINE void dots(element *get, const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
                  float *y) {
     for (uint32_t r = 0; r < n_rows; r++)
         y[r] = dot(get, (const uint8_t *)w + r * row_bytes, x, k);
@@ -104,7 +107,7 @@ static void to_f16(const float *x, uint32_t n, uint16_t *y) {
         y[i] = mote_base_f16_from_f32(x[i]);
 }
 
-static void attend(element *get, const float *q, const void *k, const void *v, uint64_t row_bytes, uint32_t n,
+INLINE void attend(element *get, const float *q, const void *k, const void *v, uint64_t row_bytes, uint32_t n,
                    uint32_t head_dim, float scale, float *acc, float *max, float *sum) {
     float p[MOTE_KERNEL_TILE], top = *max;
     for (uint32_t t = 0; t < n; t++) {

@@ -60,31 +60,23 @@ INLINE void tile(const struct mote_kernel_panel *panel, uint32_t row, uint32_t k
     uint32_t n_groups = k / group;
     _Alignas(64) int32_t fix[8][WIDTH];
     floats acc[8];
-#pragma GCC unroll 8
-    for (int c = 0; c < n; c++)
-        acc[c] = splat_float(0);
+    UNROLL for (int c = 0; c < n; c++) acc[c] = splat_float(0);
     for (uint32_t first = 0; first < n_groups; first += WIDTH) {
         uint32_t n_here = n_groups - first < WIDTH ? n_groups - first : WIDTH;
         if (!as_signed) {
-#pragma GCC unroll 8
-            for (int c = 0; c < n; c++)
+            UNROLL for (int c = 0; c < n; c++)
                 prepare(fix[c], x, column + (unsigned)c, k, first, n_here, group, offset, has_min);
         }
         for (uint32_t g = 0; g < n_here; g++) {
             ints idot[8];
-#pragma GCC unroll 8
-            for (int c = 0; c < n; c++)
-                idot[c] = splat_int(has_min || as_signed ? 0 : fix[c][g]);
-#pragma GCC unroll 8
-            for (uint32_t i = 0; i < group / 4; i++, q += 64) {
+            UNROLL for (int c = 0; c < n; c++) idot[c] = splat_int(has_min || as_signed ? 0 : fix[c][g]);
+            UNROLL for (uint32_t i = 0; i < group / 4; i++, q += 64) {
                 struct weight w = ready(q, as_signed);
-#pragma GCC unroll 8
-                for (int c = 0; c < n; c++)
-                    idot[c] = dot(idot[c], w, four_values(values + (uint64_t)c * k + 4 * i), as_signed);
+                UNROLL for (int c = 0; c < n; c++) idot[c] =
+                    dot(idot[c], w, four_values(values + (uint64_t)c * k + 4 * i), as_signed);
             }
             floats s = load_floats(scale), m = has_min ? load_floats(min) : splat_float(0);
-#pragma GCC unroll 8
-            for (int c = 0; c < n; c++) {
+            UNROLL for (int c = 0; c < n; c++) {
                 floats d_c = splat_float(d[(uint64_t)c * (k / 32) + (first + g) * group / 32]);
                 acc[c] = plus(acc[c], mul(to_float(idot[c]), mul(s, d_c)));
                 if (has_min) acc[c] = minus(acc[c], mul(m, float_from_bits(fix[c][g])));
@@ -94,9 +86,7 @@ INLINE void tile(const struct mote_kernel_panel *panel, uint32_t row, uint32_t k
             min += MOTE_KERNEL_ROWS;
         }
     }
-#pragma GCC unroll 8
-    for (int c = 0; c < n; c++)
-        store_floats(y + (column + (unsigned)c) * y_stride + row, acc[c]);
+    UNROLL for (int c = 0; c < n; c++) store_floats(y + (column + (unsigned)c) * y_stride + row, acc[c]);
 }
 
 /* All columns of one half (or the whole) of a panel, in tiles as wide as are left. */

@@ -47,32 +47,39 @@ static void interleave(const int8_t *rows, uint64_t row_stride, uint32_t n, uint
                 *panel++ = (uint8_t)(rows[r * row_stride + i + j] + offset);
 }
 
+/* idot[r] = Σ q·x over the values [first, first + group) of row r. */
+static void group_dots(const uint8_t *panel_q, uint8_t offset, const int8_t *x, uint32_t first,
+                       uint32_t group, int idot[MOTE_KERNEL_ROWS]) {
+    for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
+        idot[r] = 0;
+    for (uint32_t i = first; i < first + group; i += 4) {
+        const uint8_t *w = panel_q + (uint64_t)i * MOTE_KERNEL_ROWS;
+        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
+            for (uint32_t j = 0; j < 4; j++)
+                idot[r] += (w[r * 4 + j] - offset) * x[i + j];
+    }
+}
+
 static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panel,
                      uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                      uint64_t y_stride) {
-    uint32_t group = info->group, n_groups = k / group;
+    uint32_t group = info->group;
     for (uint32_t t = 0; t < n_columns; t++) {
-        const int8_t *q = x->q + (uint64_t)t * k;
-        const float *scale = x->scale + (uint64_t)t * (k / 32);
+        const float *d = x->scale + (uint64_t)t * (k / 32);
         const int16_t *sum = x->sum + (uint64_t)t * (k / 16);
-        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++) {
-            float acc = 0;
-            for (uint32_t g = 0; g < n_groups; g++) {
-                uint32_t first = g * group, at = g * MOTE_KERNEL_ROWS + r;
-                float d = scale[first / 32];
-                int idot = 0;
-                for (uint32_t i = first; i < first + group; i++) {
-                    int w = panel->q[(uint64_t)i / 4 * 64 + r * 4 + i % 4] - info->offset;
-                    idot += w * q[i];
-                }
-                acc = acc + (float)idot * (panel->scale[at] * d);
-                if (info->has_min) {
-                    int total = sum[first / 16] + (group == 32 ? sum[first / 16 + 1] : 0);
-                    acc = acc - panel->min[at] * (d * (float)total);
-                }
+        float acc[MOTE_KERNEL_ROWS] = {0};
+        for (uint32_t first = 0; first < k; first += group) {
+            int idot[MOTE_KERNEL_ROWS];
+            int total = sum[first / 16] + (group == 32 ? sum[first / 16 + 1] : 0);
+            group_dots(panel->q, info->offset, x->q + (uint64_t)t * k, first, group, idot);
+            for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++) {
+                uint32_t at = first / group * MOTE_KERNEL_ROWS + r;
+                acc[r] = acc[r] + (float)idot[r] * (panel->scale[at] * d[first / 32]);
+                if (info->has_min) acc[r] = acc[r] - panel->min[at] * (d[first / 32] * (float)total);
             }
-            y[t * y_stride + r] = acc;
         }
+        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
+            y[t * y_stride + r] = acc[r];
     }
 }
 

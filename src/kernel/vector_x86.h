@@ -4,6 +4,9 @@
  * which. */
 #include <immintrin.h>
 
+/* gcc leaves short loops over arrays of vectors in memory unless it is told to unroll them. */
+#define UNROLL _Pragma("GCC unroll 8")
+
 #if WIDTH == 16
 
 typedef __m512i ints;

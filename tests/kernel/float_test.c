@@ -9,8 +9,8 @@
 
 #include "base/math.h"
 
-#define WIDTH   4
-#define HAS_F16 0
+#define WIDTH           4
+#define HAS_CONVERSIONS 0
 #include "kernel/float_lanes.h"
 
 enum { MAX = 300 };
