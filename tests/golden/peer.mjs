@@ -87,7 +87,7 @@ export class Peer {
         const peer = new Peer();
         peer.model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
         peer.context = await peer.model.createContext({
-            contextSize: n_context,
+            contextSize: n_context + 32, // a full context would be shifted, and the last position with it
             batchSize: Math.min(n_context, 512),
             threads,
             flashAttention: false,

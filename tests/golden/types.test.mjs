@@ -24,7 +24,7 @@ for (const type of types) {
         const peer = await Peer.open(model, 256);
         const theirs = await peer.read(ids);
         await peer.close();
-        const r = compare(ids, logits(model, ids), theirs);
+        const r = compare(ids, logits(model, ids, '--kv', 'f32'), theirs);
         rmSync(model);
         measured(type, r);
         assert.ok(r.top1 >= 0.95, `top-1 ${r.top1}`);
