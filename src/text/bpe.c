@@ -17,7 +17,10 @@
 #include "text/utf8.h"
 #include "text/vocab.h"
 
-enum { MERGE_MAX = 4096 }; /* bytes of what a merge makes */
+enum {
+    MERGE_MAX = 1024,    /* bytes of what a merge makes */
+    MERGES_AT_ONCE = 16, /* found at once when the vocabulary is opened */
+};
 
 static uint64_t pair_hash(uint32_t left, uint32_t right) {
     uint64_t hash = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
@@ -53,14 +56,20 @@ static int insert(struct mote_text_vocab *vocab, uint32_t rank) {
             return 1;
         }
         const struct mote_text_merge *other = &vocab->merges[slot & ranks];
-        if (other->left == merge->left && other->right == merge->right) return 1;
+        if ((slot & ~ranks) == tag && other->left == merge->left && other->right == merge->right) return 1;
         at = (at + probe) & vocab->merge_mask;
     }
     return 0;
 }
 
-static mote_status resolve(struct mote_text_vocab *vocab, mote_text text, uint32_t rank, mote_error *error) {
-    char whole[MERGE_MAX];
+/* A merge on its way to ids: its left part, its right part and what it makes, one behind the other. */
+struct pending {
+    char bytes[MERGE_MAX];
+    size_t n_left, n;
+    uint64_t left, right, made; /* hashes */
+};
+
+static mote_status parse(mote_text text, uint32_t rank, struct pending *merge, mote_error *error) {
     size_t space = 1;
     while (space < text.n && text.data[space] != ' ')
         space++;
@@ -68,22 +77,66 @@ static mote_status resolve(struct mote_text_vocab *vocab, mote_text text, uint32
         return mote_base_fail(error, MOTE_E_FORMAT, 0,
                               "merge %u, \"%t\", is not two tokens and a space between", (uint64_t)rank,
                               text);
-    size_t n_right = text.n - space - 1;
-    memcpy(whole, text.data, space);
-    memcpy(whole + space, text.data + space + 1, n_right);
-    mote_token left = mote_text_find(vocab, whole, space),
-               right = mote_text_find(vocab, whole + space, n_right);
-    mote_token made = mote_text_find(vocab, whole, space + n_right);
+    merge->n_left = space;
+    merge->n = text.n - 1;
+    memcpy(merge->bytes, text.data, space);
+    memcpy(merge->bytes + space, text.data + space + 1, merge->n - space);
+    merge->left = mote_text_hash(merge->bytes, space);
+    merge->right = mote_text_hash(merge->bytes + space, merge->n - space);
+    merge->made = mote_text_hash(merge->bytes, merge->n);
+    return MOTE_OK;
+}
+
+static void fetch(const struct mote_text_vocab *vocab, const struct pending *merge, int step) {
+    mote_text_fetch(vocab, merge->left, step);
+    mote_text_fetch(vocab, merge->right, step);
+    mote_text_fetch(vocab, merge->made, step);
+}
+
+static mote_status resolve(struct mote_text_vocab *vocab, const struct pending *merge, uint32_t rank,
+                           mote_error *error) {
+    const char *bytes = merge->bytes;
+    size_t n = merge->n, n_left = merge->n_left;
+    mote_token left = mote_text_find_hashed(vocab, bytes, n_left, merge->left);
+    mote_token right = mote_text_find_hashed(vocab, bytes + n_left, n - n_left, merge->right);
+    mote_token made = mote_text_find_hashed(vocab, bytes, n, merge->made);
     if (left == MOTE_TOKEN_NONE || right == MOTE_TOKEN_NONE || made == MOTE_TOKEN_NONE)
-        return mote_base_fail(error, MOTE_E_FORMAT, 0, "merge %u, \"%t\": %s is no token of the vocabulary",
-                              (uint64_t)rank, text,
-                              left == MOTE_TOKEN_NONE    ? "the first part"
-                              : right == MOTE_TOKEN_NONE ? "the second part"
-                                                         : "what it makes");
+        return mote_base_fail(error, MOTE_E_FORMAT, 0,
+                              "merge %u, which makes \"%t\": %s is no token of the vocabulary",
+                              (uint64_t)rank, (mote_text){bytes, n},
+                              left == MOTE_TOKEN_NONE    ? "its first part"
+                              : right == MOTE_TOKEN_NONE ? "its second part"
+                                                         : "that");
     vocab->merges[rank] = (struct mote_text_merge){(uint32_t)left, (uint32_t)right, (uint32_t)made};
-    if (!insert(vocab, rank))
-        return mote_base_fail(error, MOTE_E_FORMAT, 0, "merge %u: too many merges collide in the hash table",
-                              (uint64_t)rank);
+    __builtin_prefetch(
+        &vocab->merge_slots[(uint32_t)pair_hash((uint32_t)left, (uint32_t)right) & vocab->merge_mask]);
+    return MOTE_OK;
+}
+
+/* Reads the merges some at a time, so that their looks into the vocabulary overlap. */
+static mote_status resolve_all(const struct mote_text_source *source, struct mote_text_vocab *vocab,
+                               mote_error *error) {
+    struct pending pending[MERGES_AT_ONCE];
+    for (uint32_t rank = 0; rank < source->n_merges;) {
+        uint32_t n = source->n_merges - rank;
+        if (n > MERGES_AT_ONCE) n = MERGES_AT_ONCE;
+        for (uint32_t i = 0; i < n; i++) {
+            mote_status status = parse(source->merges[rank + i], rank + i, &pending[i], error);
+            if (status) return status;
+            fetch(vocab, &pending[i], 0);
+        }
+        for (int step = 1; step <= 2; step++)
+            for (uint32_t i = 0; i < n; i++)
+                fetch(vocab, &pending[i], step);
+        for (uint32_t i = 0; i < n; i++) {
+            mote_status status = resolve(vocab, &pending[i], rank + i, error);
+            if (status) return status;
+        }
+        for (uint32_t stop = rank + n; rank < stop; rank++)
+            if (!insert(vocab, rank))
+                return mote_base_fail(error, MOTE_E_FORMAT, 0,
+                                      "merge %u: too many merges collide in the hash table", (uint64_t)rank);
+    }
     return MOTE_OK;
 }
 
@@ -101,10 +154,8 @@ mote_status mote_text_open_merges(const struct mote_text_source *source, struct 
     vocab->merge_slots =
         mote_text_take_table(arena, source->n_merges, &vocab->merge_mask, &vocab->merge_bits);
     if (!vocab->merge_slots) return MOTE_OK;
-    for (uint32_t rank = 0; rank < source->n_merges; rank++) {
-        mote_status status = resolve(vocab, source->merges[rank], rank, error);
-        if (status) return status;
-    }
+    mote_status status = resolve_all(source, vocab, error);
+    if (status) return status;
     for (uint32_t byte = 0; byte < 256; byte++) {
         char letter[4];
         size_t n = mote_text_utf8_encode(mote_text_letter_of_byte((uint8_t)byte), letter);

@@ -33,8 +33,8 @@ static const char *const end_names[] = {
     "[EOS]",
     "<eos>",
     "<turn|>",
-    "<\xEF\xBD\x9C"
-    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+    ("<\xEF\xBD\x9C"
+     "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"),
     "</s>",
     "[e~[",
     "<|fim_pad|>",

@@ -17,8 +17,12 @@ static int same(mote_text a, const char *text, size_t n) {
 }
 
 mote_token mote_text_find(const struct mote_text_vocab *vocab, const char *text, size_t n) {
+    return mote_text_find_hashed(vocab, text, n, mote_text_hash(text, n));
+}
+
+mote_token mote_text_find_hashed(const struct mote_text_vocab *vocab, const char *text, size_t n,
+                                 uint64_t hash) {
     if (n == 0 || n > vocab->max_bytes) return MOTE_TOKEN_NONE;
-    uint64_t hash = mote_text_hash(text, n);
     uint32_t ids = ((uint32_t)1 << vocab->slot_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ids;
     uint32_t at = (uint32_t)hash & vocab->slot_mask;
     for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
@@ -28,6 +32,15 @@ mote_token mote_text_find(const struct mote_text_vocab *vocab, const char *text,
         at = (at + probe) & vocab->slot_mask;
     }
     return MOTE_TOKEN_NONE;
+}
+
+void mote_text_fetch(const struct mote_text_vocab *vocab, uint64_t hash, int step) {
+    const uint32_t *slot = &vocab->slots[(uint32_t)hash & vocab->slot_mask];
+    uint32_t id = *slot & (((uint32_t)1 << vocab->slot_bits) - 1);
+    if (step == 0)
+        __builtin_prefetch(slot);
+    else if (*slot != UINT32_MAX)
+        __builtin_prefetch(step == 1 ? (const void *)&vocab->tokens[id] : vocab->tokens[id].data);
 }
 
 mote_token mote_text_find_name(const struct mote_text_vocab *vocab, const char *name) {

@@ -95,6 +95,12 @@ static inline uint64_t mote_text_hash(const char *text, size_t n) {
 /* The id of the entry that is exactly text[0, n), of any type, or MOTE_TOKEN_NONE. */
 mote_token mote_text_find(const struct mote_text_vocab *vocab, const char *text, size_t n);
 
+/* The same in parts, for many at once: a look takes three reads that wait for one another, of the slot, the
+ * view and the string. Fetch starts them, `step` 0, 1 and 2, for a hash; find_hashed then finds them done. */
+void mote_text_fetch(const struct mote_text_vocab *vocab, uint64_t hash, int step);
+mote_token mote_text_find_hashed(const struct mote_text_vocab *vocab, const char *text, size_t n,
+                                 uint64_t hash);
+
 /* The same for a literal. */
 mote_token mote_text_find_name(const struct mote_text_vocab *vocab, const char *name);
 

@@ -14,7 +14,10 @@
 
 #include "format/gguf.h"
 #include "text/tokenizer.h"
+#include "text/split.h"
+#include "text/unicode.h"
 #include "text/utf8.h"
+#include "text/vocab.h"
 
 /* ---- files and vocabularies ---- */
 
@@ -66,9 +69,9 @@ static void close_vocab(struct opened *o) {
     free(o->merges);
 }
 
-static double now(void) {
+static double cpu_seconds(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -81,9 +84,9 @@ static mote_status build(struct opened *o, mote_error *error) {
     o->block_bytes = arena.used;
     o->block = block_of(arena.used);
     mote_base_arena_open(&arena, o->block, o->block_bytes);
-    double start = now();
+    double start = cpu_seconds();
     status = mote_text_vocab_open(&o->source, &arena, &o->vocab, error);
-    o->seconds = now() - start;
+    o->seconds = cpu_seconds() - start;
     if (!status) assert_int_equal(arena.used, o->block_bytes);
     return status;
 }
@@ -175,8 +178,8 @@ static mote_token *encode(const struct mote_text_vocab *vocab, mote_text text, u
     return tokens;
 }
 
-__attribute__((unused)) static char *decode(const struct mote_text_vocab *vocab, mote_detokenizer state,
-                                            const mote_token *tokens, size_t n, size_t *n_text) {
+static char *decode(const struct mote_text_vocab *vocab, mote_detokenizer state, const mote_token *tokens,
+                    size_t n, size_t *n_text) {
     size_t max = mote_text_decode_max(vocab), room = 1 << 16;
     char *text = malloc(room);
     *n_text = 0;
@@ -256,10 +259,273 @@ CASES(llama3_cases, "ggml-vocab-llama-bpe")
 CASES(qwen2_cases, "ggml-vocab-qwen2")
 CASES(bert_cases, "ggml-vocab-bert-bge")
 
+/* ---- texts ---- */
+
+struct text {
+    char *bytes;
+    size_t n, room;
+};
+
+static void add(struct text *text, const char *bytes, size_t n) {
+    while (text->n + n > text->room)
+        text->bytes = realloc(text->bytes, text->room = 2 * text->room + 4096);
+    memcpy(text->bytes + text->n, bytes, n);
+    text->n += n;
+}
+
+static uint64_t draw(uint64_t *seed) { /* splitmix64 */
+    uint64_t z = *seed += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+/* Words of one script each, with digits, punctuation, white space and single characters of all planes
+ * between. With `invalid`, stray and truncated bytes too. */
+static void add_mixture(struct text *text, uint64_t seed, size_t n, int invalid) {
+    static const uint32_t scripts[][2] = {
+        {'a', 'z'},         {'A', 'Z'},         {'0', '9'},         {0xC0, 0x24F},    {0x370, 0x3FF},
+        {0x410, 0x44F},     {0x5D0, 0x5EA},     {0x620, 0x65F},     {0x904, 0x94D},   {0xE01, 0xE4E},
+        {0x10D0, 0x10FA},   {0x1780, 0x17D3},   {0x3041, 0x30FF},   {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3},
+        {0x1F300, 0x1FAFF}, {0x1D400, 0x1D7FF}, {0x20000, 0x2A6DF}, {'!', '/'},       {0, 0x10FFFF}};
+    static const char *const spaces[] = {" ",    " ",    " ",  " ",   "  ",           "\n",
+                                         "\n\n", "\r\n", "\t", "   ", "\xC2\xA0",     "\xE3\x80\x80",
+                                         "'s ",  "'LL ", ", ", ". ",  "\xE2\x96\x81", "<s>",
+                                         "</s>", ""};
+    for (size_t end = text->n + n; text->n < end;) {
+        const uint32_t *script = scripts[draw(&seed) % (sizeof scripts / sizeof *scripts)];
+        for (uint64_t length = 1 + draw(&seed) % 9; length; length--) {
+            uint32_t code = script[0] + (uint32_t)(draw(&seed) % (script[1] - script[0] + 1));
+            if (code >= 0xD800 && code < 0xE000) continue;
+            char bytes[4];
+            size_t n_bytes = mote_text_utf8_encode(code, bytes);
+            if (invalid && draw(&seed) % 16 == 0) bytes[draw(&seed) % n_bytes] = (char)draw(&seed);
+            add(text, bytes, n_bytes);
+        }
+        const char *space = spaces[draw(&seed) % (sizeof spaces / sizeof *spaces)];
+        add(text, space, strlen(space));
+    }
+}
+
+/* What a reader of UTF-8 must see: each maximal subpart of what is not UTF-8 replaced. */
+static void add_replaced(struct text *text, const char *bytes, size_t n) {
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        size_t length = mote_text_utf8_decode(bytes + i, n - i, &code);
+        if (code >= MOTE_TEXT_INVALID)
+            add(text, "\xEF\xBF\xBD", 3);
+        else
+            add(text, bytes + i, length);
+        i += length;
+    }
+}
+
+static void same_bytes(const char *what, const char *a, size_t n_a, const char *b, size_t n_b) {
+    size_t i = 0;
+    while (i < n_a && i < n_b && a[i] == b[i])
+        i++;
+    if (i < n_a || i < n_b)
+        fail_msg("%s: %zu and %zu bytes, not the same from byte %zu on: \"%.40s\"", what, n_a, n_b, i,
+                 b + (i > 20 ? i - 20 : 0));
+}
+
+static const char *const vocabularies[] = {
+    "tokenizer/ggml-vocab-llama-spm.gguf", "tokenizer/ggml-vocab-phi-3.gguf",
+    "tokenizer/ggml-vocab-gpt-2.gguf",     "tokenizer/ggml-vocab-llama-bpe.gguf",
+    "tokenizer/ggml-vocab-qwen2.gguf",
+};
+enum { N_VOCABULARIES = sizeof vocabularies / sizeof *vocabularies };
+
+static void check_round_trip(const struct opened *o, const char *name, struct text text) {
+    size_t n, n_back;
+    double start = cpu_seconds();
+    mote_token *tokens = encode(o->vocab, (mote_text){text.bytes, text.n}, 0, &n);
+    double seconds = cpu_seconds() - start;
+    char *back = decode(o->vocab, (mote_detokenizer){.raw = 1}, tokens, n, &n_back);
+    same_bytes(name, text.bytes, text.n, back, n_back);
+    free(back);
+    back = decode(o->vocab, (mote_detokenizer){0}, tokens, n, &n_back);
+    struct text replaced = {0};
+    add_replaced(&replaced, text.bytes, text.n);
+    same_bytes(name, replaced.bytes, replaced.n, back, n_back);
+    print_message("  %s: %zu bytes, %zu tokens, %.1f MB/s\n", name, text.n, n,
+                  (double)text.n / seconds * 1e-6);
+    free(back);
+    free(tokens);
+    free(replaced.bytes);
+}
+
+static void round_trip(void **state) {
+    (void)state;
+    struct text plain = {0}, mixed = {0}, broken = {0};
+    size_t n;
+    char *wiki = read_file("wikitext2_test_raw.txt", &n);
+    if (!wiki) skip();
+    add(&plain, wiki, n);
+    free(wiki);
+    add_mixture(&mixed, 1, 700000, 0);
+    add(&mixed, plain.bytes, 200000);
+    char *cases = read_file("tokenizer/ggml-vocab-gpt-2.gguf.inp", &n);
+    if (cases) add(&mixed, cases, n);
+    free(cases);
+    add_mixture(&mixed, 2, 1100000 - mixed.n, 0);
+    add_mixture(&broken, 3, 200000, 1);
+    add(&broken, "\xF0\x9F\x98", 3);
+    for (int i = 0; i < N_VOCABULARIES; i++) {
+        struct opened o;
+        if (!open_vocab(vocabularies[i], &o)) continue;
+        check_round_trip(&o, "plain", plain);
+        check_round_trip(&o, "mixed", mixed);
+        check_round_trip(&o, "broken", broken);
+        close_vocab(&o);
+    }
+    free(plain.bytes);
+    free(mixed.bytes);
+    free(broken.bytes);
+}
+
+/* Every prefix of a stream is UTF-8, and special tokens come back where they are asked for. */
+static void streams(void **state) {
+    (void)state;
+    struct opened o;
+    if (!open_vocab(vocabularies[0], &o)) skip();
+    static const char text[] =
+        "<s> Gr\xC3\xBC\xC3\x9F Gott \xF0\x9F\xA6\x99\xF0\x9F\x98<s>a</s> b</s>\xE2\x82";
+    size_t n, n_back;
+    mote_token *tokens = encode(o.vocab, (mote_text){text, sizeof text - 1}, MOTE_TOKENIZE_PARSE_SPECIAL, &n);
+    mote_detokenizer d = {0};
+    char piece[512];
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(mote_text_decode(o.vocab, &d, tokens[i], piece, sizeof piece, &n_back), MOTE_OK);
+        assert_true(mote_text_utf8_valid(piece, n_back));
+    }
+    assert_int_equal(d.n_held, 2);
+    assert_int_equal(mote_text_decode_end(&d, 0, piece, sizeof piece, &n_back), MOTE_OK);
+    same_bytes("end", "\xEF\xBF\xBD", 3, piece, n_back);
+    char *back = decode(o.vocab, (mote_detokenizer){.special = 1, .raw = 1}, tokens, n, &n_back);
+    same_bytes("special", text, sizeof text - 1, back, n_back);
+    free(back);
+    back = decode(o.vocab, (mote_detokenizer){0}, tokens, n, &n_back);
+    static const char without[] = " Gr\xC3\xBC\xC3\x9F Gott \xF0\x9F\xA6\x99\xEF\xBF\xBD"
+                                  "a b\xEF\xBF\xBD";
+    same_bytes("plain", without, sizeof without - 1, back, n_back);
+    free(back);
+    assert_int_equal(mote_text_decode(o.vocab, &d, 32000, piece, sizeof piece, &n_back), MOTE_E_TOKEN);
+    assert_int_equal(mote_text_decode(o.vocab, &d, -1, piece, sizeof piece, &n_back), MOTE_E_TOKEN);
+    assert_int_equal(mote_text_decode(o.vocab, &d, 300, piece, 5, &n_back), MOTE_E_ROOM);
+    free(tokens);
+    close_vocab(&o);
+}
+
+static void special_tokens(void **state) {
+    (void)state;
+    struct opened o;
+    if (!open_vocab("tokenizer/ggml-vocab-phi-3.gguf", &o)) skip();
+    static const char text[] = "<|user|>\n Hi<|end|>\n<|assistant|>\n";
+    size_t n;
+    mote_token *tokens = encode(o.vocab, (mote_text){text, sizeof text - 1},
+                                MOTE_TOKENIZE_PARSE_SPECIAL | MOTE_TOKENIZE_ADD_SPECIAL, &n);
+    const mote_token expected[] = {1, 32010, 6324, 32007, 32001}; /* white space behind them is swallowed */
+    assert_int_equal(n, 5);
+    assert_memory_equal(tokens, expected, sizeof expected);
+    free(tokens);
+    tokens = encode(o.vocab, (mote_text){text, sizeof text - 1}, 0, &n);
+    for (size_t i = 0; i < n; i++)
+        assert_true(tokens[i] < 32000);
+    free(tokens);
+    assert_true(mote_text_is_end(o.vocab, 32007));
+    assert_true(mote_text_is_end(o.vocab, 32000));
+    assert_false(mote_text_is_end(o.vocab, 32010));
+    assert_false(mote_text_is_end(o.vocab, -1));
+    assert_false(mote_text_is_end(o.vocab, 1 << 30));
+    assert_true(mote_text_adds_bos(o.vocab));
+    assert_false(mote_text_adds_eos(o.vocab));
+    assert_int_equal(mote_text_token(o.vocab, 32007).n, 7);
+    assert_int_equal(mote_text_token(o.vocab, -1).n, 0);
+    close_vocab(&o);
+}
+
+/* A megabyte without a place to cut is taken in seconds, not hours. */
+static void long_words(void **state) {
+    (void)state;
+    enum { N = 1 << 20 };
+    char *bytes = malloc(N);
+    for (int i = 0; i < N_VOCABULARIES + 1; i++) {
+        struct opened o;
+        if (!open_vocab(i < N_VOCABULARIES ? vocabularies[i] : "tokenizer/ggml-vocab-bert-bge.gguf", &o))
+            continue;
+        for (int kind = 0; kind < 4; kind++) {
+            uint64_t seed = 7;
+            for (size_t k = 0; k < N; k++)
+                bytes[k] = kind == 0   ? 'a'
+                           : kind == 1 ? ' '
+                           : kind == 2 ? (char)('a' + draw(&seed) % 26)
+                                       : '\x80';
+            size_t n, n_back;
+            double start = cpu_seconds();
+            mote_token *tokens = encode(o.vocab, (mote_text){bytes, N}, 0, &n);
+            double seconds = cpu_seconds() - start;
+            assert_true(seconds < 20);
+            if (i < N_VOCABULARIES) {
+                char *back = decode(o.vocab, (mote_detokenizer){.raw = 1}, tokens, n, &n_back);
+                same_bytes("a long word", bytes, N, back, n_back);
+                free(back);
+            }
+            print_message("  kind %d: %zu tokens, %.2f s\n", kind, n, seconds);
+            free(tokens);
+        }
+        close_vocab(&o);
+    }
+    free(bytes);
+}
+
+/* One byte, one token or one entry too few of everything the caller gives. */
+static void limits(void **state) {
+    (void)state;
+    for (int i = 0; i < N_VOCABULARIES + 1; i++) {
+        struct opened o;
+        if (!open_vocab(i < N_VOCABULARIES ? vocabularies[i] : "tokenizer/ggml-vocab-bert-bge.gguf", &o))
+            continue;
+        static const char text[] = "Hello, world! 123 \xF0\x9F\xA6\x99";
+        mote_text view = {text, sizeof text - 1};
+        uint64_t work_bytes;
+        size_t max, n, n_less = 99;
+        mote_text_encode_plan(o.vocab, view.n, &work_bytes, &max);
+        mote_token *tokens = encode(o.vocab, view, MOTE_TOKENIZE_ADD_SPECIAL, &n), less[64];
+        void *work = block_of(work_bytes);
+        mote_error error;
+        assert_true(n <= max && n > 4);
+        assert_int_equal(mote_text_encode(o.vocab, view, MOTE_TOKENIZE_ADD_SPECIAL, work, work_bytes - 1,
+                                          less, 64, &n_less, &error),
+                         MOTE_E_MEMORY);
+        for (size_t room = 0; room < n; room++)
+            assert_int_equal(mote_text_encode(o.vocab, view, MOTE_TOKENIZE_ADD_SPECIAL, work, work_bytes,
+                                              less, room, &n_less, &error),
+                             MOTE_E_ROOM);
+        assert_int_equal(n_less, 99);
+        assert_int_equal(mote_text_encode(o.vocab, view, MOTE_TOKENIZE_ADD_SPECIAL, work, work_bytes, less, n,
+                                          &n_less, NULL),
+                         MOTE_OK);
+        assert_memory_equal(less, tokens, n * sizeof *tokens);
+        free(work);
+        free(tokens);
+        const struct mote_text_vocab *vocab = NULL;
+        struct mote_base_arena arena;
+        for (uint64_t short_by = 1; short_by < o.block_bytes; short_by = short_by * 3 + 64) {
+            mote_base_arena_open(&arena, o.block, o.block_bytes - short_by);
+            assert_int_equal(mote_text_vocab_open(&o.source, &arena, &vocab, &error), MOTE_E_MEMORY);
+        }
+        assert_null(vocab);
+        close_vocab(&o);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spm_cases),    cmocka_unit_test(phi3_cases),  cmocka_unit_test(gpt2_cases),
         cmocka_unit_test(llama3_cases), cmocka_unit_test(qwen2_cases), cmocka_unit_test(bert_cases),
+        cmocka_unit_test(round_trip),   cmocka_unit_test(streams),     cmocka_unit_test(special_tokens),
+        cmocka_unit_test(long_words),   cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
