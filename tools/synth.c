@@ -139,7 +139,8 @@ struct tensor {
     const struct synth_type *type;
     uint32_t rows, k; /* rows 0: a vector of k */
     float sigma;      /* 0: the factors of llama3's rope */
-    float mean;       /* of a vector */
+    float mean;       /* of a norm, to which sigma is relative */
+    int has_signs;    /* of a norm: random ones */
 };
 
 struct tensors {
@@ -176,11 +177,14 @@ static void add(struct tensors *t, const char *name, const struct synth_type *ty
     tensor->k = k;
     tensor->sigma = sigma;
     tensor->mean = 0;
+    tensor->has_signs = 0;
 }
 
-static void add_norm(struct tensors *t, const char *name, uint32_t d, float mean) {
+static struct tensor *add_norm(struct tensors *t, const char *name, uint32_t d) {
     add(t, name, must_find("F32"), 0, d, 0.1f);
-    t->list[t->n - 1].mean = mean;
+    struct tensor *norm = &t->list[t->n - 1];
+    norm->mean = 1;
+    return norm;
 }
 
 /* The layers whose attn_v and ffn_down the mix Q4_K_M writes in Q6_K: the first and last eighth, and of the
@@ -207,9 +211,9 @@ static void add_layer(struct tensors *t, const struct shape *s, uint32_t i, cons
     };
     char name[64];
     snprintf(name, sizeof name, "blk.%u.attn_norm.weight", i);
-    add_norm(t, name, s->d, 1);
+    add_norm(t, name, s->d);
     snprintf(name, sizeof name, "blk.%u.ffn_norm.weight", i);
-    add_norm(t, name, s->d, 1);
+    add_norm(t, name, s->d);
     for (size_t m = 0; m < sizeof matrices / sizeof *matrices; m++) {
         snprintf(name, sizeof name, "blk.%u.%s.weight", i, matrices[m].name);
         add(t, name, matrices[m].type, matrices[m].rows, matrices[m].k,
@@ -217,23 +221,26 @@ static void add_layer(struct tensors *t, const struct shape *s, uint32_t i, cons
     }
 }
 
-/* An embedding that is also the output would favour the token it was given: that logit is as large as the
- * embedding's share of the residual. So it is made small, and the last norm makes up for it. */
-enum { TIED_NORM = 4 };
-
+/* Where the embedding is also the output, the last norm makes the logits small enough; and its weights have
+ * random signs, or each token's logit would be greatest after that token itself. */
 static struct tensors list_tensors(const struct options *options) {
     const struct shape *s = &options->shape;
     int mix = strcmp(options->type, "Q4_K_M") == 0;
     const struct synth_type *type = must_find(mix ? "Q4_K" : options->type);
     const struct synth_type *more = mix ? must_find("Q6_K") : type;
-    float output = 3.0f / sqrtf((float)s->d), tied = output / TIED_NORM;
+    float output = 3.0f / sqrtf((float)s->d);
     struct tensors t = {0};
-    add(&t, "token_embd.weight", s->tied ? more : type, s->v, s->d, s->tied ? tied : 1.0f);
+    add(&t, "token_embd.weight", s->tied ? more : type, s->v, s->d, 1);
     if (strcmp(s->rope, "llama3") == 0) add(&t, "rope_freqs.weight", must_find("F32"), 0, s->d / s->h / 2, 0);
     for (uint32_t i = 0; i < s->l; i++)
         add_layer(&t, s, i, type, more);
-    add_norm(&t, "output_norm.weight", s->d, s->tied ? TIED_NORM : 1);
-    if (!s->tied) add(&t, "output.weight", more, s->v, s->d, output);
+    struct tensor *norm = add_norm(&t, "output_norm.weight", s->d);
+    if (s->tied) {
+        norm->mean = output;
+        norm->has_signs = 1;
+    } else {
+        add(&t, "output.weight", more, s->v, s->d, output);
+    }
     return t;
 }
 
@@ -288,7 +295,8 @@ static void write_vector(FILE *file, const char *path, const struct tensor *t, s
     if (t->sigma == 0) fill_rope_factors(values, t->k, rope_base);
     for (uint32_t i = 0; i < t->k && t->sigma > 0; i++) {
         t->type->fill(t->type, r, t->sigma, (uint8_t *)&values[i]);
-        values[i] += t->mean;
+        values[i] = t->mean * (1 + values[i]);
+        if (t->has_signs && synth_bits(r) >> 63) values[i] = -values[i];
     }
     write_all(file, path, values, t->k * sizeof *values);
     free(values);
@@ -447,7 +455,8 @@ static void parse(struct options *options, int argc, char **argv) {
             s->tied = 0;
             break;
         case 's':
-            options->seed = strtoull(optarg, NULL, 10);
+            options->seed = strtoull(optarg, &rest, 10);
+            if (rest == optarg || *rest) synth_fail("--seed: '%s' is not a number", optarg);
             break;
         case 'o':
             options->out = optarg;

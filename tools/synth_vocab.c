@@ -54,11 +54,11 @@ static void write_piece(char *text, uint32_t i) {
 static void write_token(char *text, uint32_t id) {
     static const char *const control[] = {"<unk>", "<s>", "</s>"};
     if (id < FIRST_BYTE)
-        strcpy(text, control[id]);
+        sprintf(text, "%s", control[id]);
     else if (id < FIRST_CHARACTER)
         sprintf(text, "<0x%02X>", (unsigned)(id - FIRST_BYTE));
     else if (id == FIRST_CHARACTER)
-        strcpy(text, "\xe2\x96\x81");
+        sprintf(text, "\xe2\x96\x81");
     else if (id < FIRST_PIECE)
         sprintf(text, "%c", (char)(' ' + (id - FIRST_CHARACTER)));
     else
