@@ -36,7 +36,7 @@ static void put(uint64_t x, int8_t *q) {
 
 /* Eight magnitudes in the bytes of x, none of them 0, with their signs: no byte carries into the next. */
 static void put_signed(uint64_t x, uint32_t signs, int8_t *q) {
-    uint64_t bits = signs * 0x0101010101010101 & 0x8040201008040201; /* byte j has only bit j */
+    uint64_t bits = (uint64_t)signs * 0x0101010101010101 & 0x8040201008040201; /* byte j has only bit j */
     uint64_t negative = (bits + 0x7f7f7f7f7f7f7f7f) >> 7 & 0x0101010101010101;
     put((x ^ negative * 255) + negative, q);
 }
