@@ -134,6 +134,12 @@ $(BUILD)/fuzz/core/libmote.a: FORCE
 		CFLAGS="$(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined" lib
 $(BUILD)/fuzz/%: fuzz/%_fuzz.c $(BUILD)/fuzz/core/libmote.a
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(BUILD)/fuzz/core/libmote.a
+# What pull reads from outside is read by files of the command, not of the core.
+FUZZ_PULL_C := $(patsubst %,apps/cli/%.c,archive catalogue digest fetch head npm part paths progress source url)
+$(BUILD)/fuzz/pull: fuzz/pull_fuzz.c $(FUZZ_PULL_C) $(BUILD)/apps/cli/catalogue.inc
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -I$(BUILD)/apps/cli \
+		-o $@ $(filter %.c,$^) -lcurl -ljansson -larchive -lcrypto
 .PHONY: fuzzers fuzz
 fuzzers: $(FUZZ_X) ## builds the fuzzers (clang)
 fuzz: fuzzers ## runs each fuzzer for FUZZ_SECONDS, adding to its corpus

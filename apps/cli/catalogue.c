@@ -173,6 +173,10 @@ static int read_models(struct cli_catalogue *catalogue, const char *file, const 
 static int add_document(struct cli_catalogue *catalogue, const char *file, json_t *document,
                         const json_error_t *error) {
     if (!document) return cli_fail(CLI_FAILED, "%s:%d: %s", file, error->line, error->text);
+    if (catalogue->n_documents == CLI_MAX_DOCUMENTS) {
+        json_decref(document);
+        return cli_fail(CLI_FAILED, "%s: one catalogue too many", file);
+    }
     catalogue->documents[catalogue->n_documents++] = document;
     return read_models(catalogue, file, document);
 }
@@ -202,11 +206,15 @@ static int add_installed(struct cli_catalogue *catalogue) {
     return add_file(catalogue, path);
 }
 
-int cli_catalogue_open(struct cli_catalogue *catalogue) {
+int cli_catalogue_read(struct cli_catalogue *catalogue, const char *file, const char *text, size_t n_text) {
     json_error_t error;
+    json_t *document = json_loadb(text, n_text, JSON_REJECT_DUPLICATES, &error);
+    return add_document(catalogue, file, document, &error);
+}
+
+int cli_catalogue_open(struct cli_catalogue *catalogue) {
     *catalogue = (struct cli_catalogue){0};
-    json_t *document = json_loadb(embedded, sizeof embedded, JSON_REJECT_DUPLICATES, &error);
-    int code = add_document(catalogue, "built-in catalogue", document, &error);
+    int code = cli_catalogue_read(catalogue, "built-in catalogue", embedded, sizeof embedded);
     if (!code) code = add_installed(catalogue);
     char *path = cli_user_path("XDG_CONFIG_HOME", ".config", "mote/catalogue.json");
     if (!code && path) code = add_file(catalogue, path);

@@ -46,15 +46,20 @@ struct cli_entry {
     size_t n_sources;
 };
 
+enum { CLI_MAX_DOCUMENTS = 3 };
+
 struct cli_catalogue {
     struct cli_entry *entries;
     size_t n_entries;
-    void *documents[3]; /* parsed JSON, which the strings above point into */
+    void *documents[CLI_MAX_DOCUMENTS]; /* parsed JSON, which the strings above point into */
     size_t n_documents;
 };
 
 /* Reads all three. Returns CLI_OK or an exit code, with a message printed. */
 int cli_catalogue_open(struct cli_catalogue *catalogue);
+
+/* Adds the entries of one more document, called file in messages. */
+int cli_catalogue_read(struct cli_catalogue *catalogue, const char *file, const char *text, size_t n_text);
 void cli_catalogue_close(struct cli_catalogue *catalogue);
 
 /* The entry of a name, NULL name: the default (of several the last). NULL when there is none. */

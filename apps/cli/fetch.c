@@ -11,16 +11,14 @@
  * 200 starts over; anything else leaves the part as it is. */
 #include "apps/cli/fetch.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
 
+#include "apps/cli/head.h"
 #include "apps/cli/part.h"
 #include "apps/cli/paths.h"
 #include "apps/cli/url.h"
@@ -33,14 +31,6 @@ enum {
     ENOUGH_PROGRESS = 1 << 16
 };
 
-/* The head of one answer. */
-struct head {
-    long status;
-    int64_t length, range_start, range_total; /* -1: not said */
-    long retry_after;
-    char etag[256], modified[64], linked[CLI_SHA256_HEX];
-};
-
 /* One request and where its answer goes: into part, or into text. */
 struct transfer {
     const struct cli_fetch *fetch;
@@ -51,7 +41,7 @@ struct transfer {
     char *text;
     size_t n_text, max_text;
 
-    struct head head;
+    struct cli_head head;
     uint64_t asked_from;
     size_t n_dropped;
     int settled, dropping; /* dropping: the body is not what was asked for */
@@ -62,66 +52,15 @@ struct transfer {
 
 /* ---- the head of the answer ---- */
 
-/* The value of a header line, trimmed and printable ASCII, when its name is name. */
-static int header(const char *line, size_t n, const char *name, char *value, size_t max_value) {
-    size_t n_name = strlen(name);
-    if (n <= n_name || line[n_name] != ':' || strncasecmp(line, name, n_name) != 0) return 0;
-    const char *start = line + n_name + 1, *end = line + n;
-    while (start < end && isspace((unsigned char)*start))
-        start++;
-    while (end > start && isspace((unsigned char)end[-1]))
-        end--;
-    if ((size_t)(end - start) >= max_value) return 0;
-    for (const char *c = start; c < end; c++)
-        if (*c < 0x20 || *c > 0x7e) return 0;
-    memcpy(value, start, (size_t)(end - start));
-    value[end - start] = 0;
-    return 1;
-}
-
-static int64_t number(const char *text, const char **end) {
-    char *stop;
-    errno = 0;
-    long long value = isdigit((unsigned char)*text) ? strtoll(text, &stop, 10) : -1;
-    if (value < 0 || errno) return -1;
-    *end = stop;
-    return value;
-}
-
-/* "bytes 100-199/200" */
-static void read_range(struct head *head, const char *value) {
-    const char *next = value;
-    if (strncmp(value, "bytes ", 6) != 0) return;
-    int64_t start = number(value + 6, &next);
-    if (start < 0 || *next != '-') return;
-    int64_t last = number(next + 1, &next);
-    if (last < start || *next != '/') return;
-    head->range_total = number(next + 1, &next);
-    head->range_start = start;
-}
-
 static size_t on_header(char *line, size_t size, size_t n, void *user) {
     struct transfer *transfer = user;
-    struct head *head = &transfer->head;
-    const char *end;
-    char value[256] = "";
-    n *= size;
-    if (n > 5 && !strncmp(line, "HTTP/", 5)) *head = (struct head){0, -1, -1, -1, 0, "", "", ""};
-    if (header(line, n, "content-length", value, sizeof value)) head->length = number(value, &end);
-    if (header(line, n, "content-range", value, sizeof value)) read_range(head, value);
-    if (header(line, n, "etag", value, sizeof value)) memcpy(head->etag, value, sizeof value);
-    if (header(line, n, "last-modified", value, sizeof head->modified))
-        memcpy(head->modified, value, sizeof head->modified);
-    if (header(line, n, "retry-after", value, sizeof value)) head->retry_after = (long)number(value, &end);
-    if (header(line, n, "x-linked-etag", value, sizeof value) && strlen(value) == 66 && value[0] == '"' &&
-        strspn(value + 1, "0123456789abcdef") == 64)
-        snprintf(head->linked, sizeof head->linked, "%.64s", value + 1);
-    return n;
+    cli_head_line(&transfer->head, line, size * n);
+    return size * n;
 }
 
 /* Decides, from the head, what becomes of the part. Returns got; 0 go on. */
 static enum cli_got settle(struct transfer *transfer) {
-    struct head *head = &transfer->head;
+    struct cli_head *head = &transfer->head;
     struct cli_part *part = transfer->part;
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &head->status);
     transfer->settled = 1;

@@ -90,11 +90,10 @@ static enum cli_got read_dist(const json_t *dist, const struct cli_npm_name *nam
     return CLI_GOT;
 }
 
-/* text: the whole answer. in: the key the dist object is under, or NULL when it is the answer. */
-static enum cli_got read_answer(const char *text, size_t n, const char *in, const struct cli_npm_name *name,
-                                struct cli_npm_dist *dist, struct cli_why *why) {
+enum cli_got cli_npm_read(const char *text, size_t n_text, const char *in, const struct cli_npm_name *name,
+                          struct cli_npm_dist *dist, struct cli_why *why) {
     json_error_t error;
-    json_t *answer = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
+    json_t *answer = json_loadb(text, n_text, JSON_REJECT_DUPLICATES, &error);
     if (!answer)
         return cli_why(why, CLI_GOT_BROKEN, "npm package %s@%s: the answer about it is no JSON (line %d: %s)",
                        name->name, name->version, error.line, error.text);
@@ -181,7 +180,7 @@ static enum cli_got ask_npm(const struct cli_npm_name *name, struct cli_npm_dist
     else if (!got && n == 0)
         got = cli_why(why, CLI_GOT_BROKEN, "npm view %s: no answer (run it to see why)", spec);
     else if (!got)
-        got = read_answer(text, (size_t)n, NULL, name, dist, why);
+        got = cli_npm_read(text, (size_t)n, NULL, name, dist, why);
     free(text);
     free(spec);
     return got;
@@ -227,7 +226,7 @@ static enum cli_got ask_registry(const struct cli_npm_name *name, const struct c
     char *url = package ? cli_text("%s/%s/%s", registry, package, name->version) : NULL, *text = NULL;
     enum cli_got got = url ? cli_fetch_text(fetch, url, MAX_ANSWER, &text, &n_text, why)
                            : cli_why(why, CLI_GOT_LOCAL, "out of memory");
-    if (!got) got = read_answer(text, n_text, "dist", name, dist, why);
+    if (!got) got = cli_npm_read(text, n_text, "dist", name, dist, why);
     free(text);
     free(url);
     free(package);

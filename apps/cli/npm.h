@@ -19,6 +19,10 @@ struct cli_npm_dist {
     char tarball[1024];          /* its address */
     char sha512[CLI_SHA512_HEX]; /* of the tarball */
 };
+/* Reads an answer of npm, or of a registry (in: the key that dist is under there; NULL: it is the answer). */
+enum cli_got cli_npm_read(const char *text, size_t n_text, const char *in, const struct cli_npm_name *name,
+                          struct cli_npm_dist *dist, struct cli_why *why);
+
 enum cli_got cli_npm_locate(const struct cli_npm_name *name, const struct cli_fetch *fetch,
                             struct cli_npm_dist *dist, struct cli_why *why);
 

@@ -47,29 +47,30 @@ static int width(void) {
     return size.ws_col < LINE ? size.ws_col : LINE - 1;
 }
 
-/* The text to the right of the bar; seconds < 0: not known. */
+/* The text to the right of the bar. rate 0, seconds < 0: not known. */
 static void tell(const struct cli_progress *progress, double rate, double seconds, char *out, size_t n_out) {
-    char done[AMOUNT], total[AMOUNT], speed[AMOUNT];
-    const char *space = strcmp(progress->unit, "B") ? " " : "";
+    char done[AMOUNT], total[AMOUNT], each[AMOUNT], far[96], speed[64] = "", left[32] = "";
+    const char *unit = strcmp(progress->unit, "B") ? progress->unit : "", *gap = *unit ? " " : "";
     amount(progress, progress->done, done);
-    amount(progress, (uint64_t)(rate < 1e18 ? rate : 0), speed);
-    int n = progress->total ? snprintf(out, n_out, "%3.0f%%  %s/%s",
-                                       100.0 * (double)progress->done / (double)progress->total, done,
-                                       amount(progress, progress->total, total))
-                            : snprintf(out, n_out, "%s", done);
-    n += snprintf(out + n, n_out - (size_t)n, "%s%s  %s%s%s/s", space, *space ? progress->unit : "", speed,
-                  space, *space ? progress->unit : "");
+    amount(progress, progress->total, total);
+    if (progress->total)
+        snprintf(far, sizeof far, "%3.0f%%  %s/%s", 100.0 * (double)progress->done / (double)progress->total,
+                 done, total);
+    else
+        snprintf(far, sizeof far, "%s", done);
+    if (rate > 0 && rate < 1e18)
+        snprintf(speed, sizeof speed, "  %s%s%.20s/s", amount(progress, (uint64_t)rate, each), gap, unit);
     if (seconds >= 3600 && seconds < 360000)
-        snprintf(out + n, n_out - (size_t)n, "  %.0fh%02.0fm", (double)(long)(seconds / 3600),
-                 (double)((long)(seconds / 60) % 60));
+        snprintf(left, sizeof left, "  %ldh%02ldm", (long)seconds / 3600, (long)seconds / 60 % 60);
     else if (seconds >= 0 && seconds < 3600)
-        snprintf(out + n, n_out - (size_t)n, "  %ld:%02ld", (long)seconds / 60, (long)seconds % 60);
+        snprintf(left, sizeof left, "  %ld:%02ld", (long)seconds / 60, (long)seconds % 60);
+    snprintf(out, n_out, "%s%s%s%s%s", far, gap, unit, speed, left);
 }
 
 static void draw(struct cli_progress *progress, double now) {
     char right[160], line[LINE];
     int columns = width() - 1;
-    double left = progress->rate > 0 && progress->total
+    double left = progress->rate > 0 && progress->done < progress->total
                       ? (double)(progress->total - progress->done) / progress->rate
                       : -1;
     tell(progress, progress->rate, left, right, sizeof right);

@@ -72,8 +72,7 @@ static int is_shard(const char *path) {
     return strncmp(tail + 10, "00001", 5) != 0;
 }
 
-/* hf:owner/repo[@revision]/path to the address it is served at, malloc'ed into *url. */
-static enum cli_got resolve_hf(const char *reference, char **url, struct cli_why *why) {
+enum cli_got cli_source_hf(const char *reference, char **url, struct cli_why *why) {
     const char *endpoint = getenv("HF_ENDPOINT"), *owner = reference + strlen("hf:");
     if (!endpoint || !*endpoint) endpoint = "https://huggingface.co";
     size_t n_owner = strcspn(owner, "/"), n_endpoint = strlen(endpoint);
@@ -108,7 +107,7 @@ static enum cli_got get_plain(struct getting *getting, const struct cli_piece *p
     if (token && (!*token || strpbrk(token, "\r\n"))) token = NULL;
     enum cli_got got = CLI_GOT;
     if (is_hf)
-        got = resolve_hf(piece->from, &url, getting->why);
+        got = cli_source_hf(piece->from, &url, getting->why);
     else if (!(url = cli_text("%s", piece->from)))
         got = no_memory(getting);
     if (got) return got;

@@ -12,6 +12,9 @@
 enum cli_got cli_source_get(const struct cli_entry *entry, const struct cli_source *source,
                             const struct cli_fetch *fetch, const char *target, struct cli_why *why);
 
+/* hf:owner/repo[@revision]/path to the address it is served at, malloc'ed into *url. */
+enum cli_got cli_source_hf(const char *reference, char **url, struct cli_why *why);
+
 /* Removes everything that getting target from any of entry's sources may have left beside it. */
 void cli_source_forget(const struct cli_entry *entry, const char *target);
 
