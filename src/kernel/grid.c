@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * grid.c: the code books of the IQ types as indices (see grid.h). The numbers are those of ggml's tables, packed:
- * ggml is Copyright (c) 2023-2026 The ggml authors, MIT licence. */
+ * grid.c: the code books of the IQ types as indices (see grid.h). The numbers are those of ggml's tables,
+ * packed here: ggml is Copyright (c) The ggml authors, MIT licence. */
 #include "kernel/grid.h"
 
 /* clang-format off */
