@@ -125,10 +125,13 @@ INLINE quad fold_four(quad a, quad b, quad c, quad d) {
 /* sum[r] += w row r · x over n ≤ 16 elements that both hold. */
 INLINE void add_products(enum kind kind, struct lanes *sum, int n_rows, const uint8_t *w, uint64_t row_bytes,
                          const float *x) {
-    UNROLL for (int part = 0; part < PARTS; part++) {
+    UNROLL
+    for (int part = 0; part < PARTS; part++) {
         vec values = load(F32, (const uint8_t *)(x + part * WIDTH));
-        UNROLL for (int r = 0; r < n_rows; r++) sum[r].part[part] +=
-            load(kind, w + (uint64_t)r * row_bytes + part * WIDTH * BYTES(kind)) * values;
+        UNROLL
+        for (int r = 0; r < n_rows; r++)
+            sum[r].part[part] +=
+                load(kind, w + (uint64_t)r * row_bytes + part * WIDTH * BYTES(kind)) * values;
     }
 }
 
@@ -263,11 +266,17 @@ static void rope(float *x, uint32_t n_heads, uint32_t head_dim, uint32_t n_rot,
 INLINE void add_values(enum kind kind, int n_vecs, const float *p, const uint8_t *v, uint64_t row_bytes,
                        uint32_t n, float keep, float *acc) {
     vec sum[8];
-    UNROLL for (int j = 0; j < n_vecs; j++) sum[j] = load_floats(acc + j * WIDTH, WIDTH) * keep;
+    UNROLL
+    for (int j = 0; j < n_vecs; j++)
+        sum[j] = load_floats(acc + j * WIDTH, WIDTH) * keep;
     for (uint32_t t = 0; t < n; t++, v += row_bytes) {
-        UNROLL for (int j = 0; j < n_vecs; j++) sum[j] += p[t] * load(kind, v + j * WIDTH * BYTES(kind));
+        UNROLL
+        for (int j = 0; j < n_vecs; j++)
+            sum[j] += p[t] * load(kind, v + j * WIDTH * BYTES(kind));
     }
-    UNROLL for (int j = 0; j < n_vecs; j++) store_floats(acc + j * WIDTH, sum[j], WIDTH);
+    UNROLL
+    for (int j = 0; j < n_vecs; j++)
+        store_floats(acc + j * WIDTH, sum[j], WIDTH);
 }
 
 INLINE void attend(enum kind kind, const float *q, const uint8_t *k, const uint8_t *v, uint32_t n,

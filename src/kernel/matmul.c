@@ -33,22 +33,32 @@ static uint64_t up(uint64_t n) {
     return (n + 63) & ~(uint64_t)63;
 }
 
+/* Scales of a panel, with room for a whole last chunk. */
+static uint64_t panel_scales(uint32_t k) {
+    return ((uint64_t)k + CHUNK - 1) / CHUNK * CHUNK_GROUPS * MOTE_KERNEL_ROWS;
+}
+
 uint64_t mote_kernel_matmul_plan(uint32_t k) {
-    uint64_t rows = MOTE_KERNEL_ROWS * (CHUNK + 2 * CHUNK_GROUPS * sizeof(float));
-    uint64_t columns = ((uint64_t)k + 31) / 32 * 32;
-    return up(rows + columns / 16 * MOTE_KERNEL_ROWS * 2 * sizeof(float) + columns * MOTE_KERNEL_ROWS);
+    uint64_t chunk = MOTE_KERNEL_ROWS * (CHUNK + 2 * CHUNK_GROUPS * sizeof(float));
+    return up(chunk + 2 * panel_scales(k) * sizeof(float) + (uint64_t)k * MOTE_KERNEL_ROWS);
 }
 
 static struct work lay_out(void *block, uint32_t k) {
     struct work work;
-    uint64_t groups = ((uint64_t)k + 31) / 32 * 2 * MOTE_KERNEL_ROWS;
     work.scale = block;
     work.min = work.scale + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
     work.panel.scale = work.min + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
-    work.panel.min = work.panel.scale + groups;
-    work.rows = (int8_t *)(work.panel.min + groups);
+    work.panel.min = work.panel.scale + panel_scales(k);
+    work.rows = (int8_t *)(work.panel.min + panel_scales(k));
     work.panel.q = (uint8_t *)(work.rows + MOTE_KERNEL_ROWS * CHUNK);
     return work;
+}
+
+/* from [16][CHUNK_GROUPS] to [n][16]: floats are four-byte pieces to interleave, and it takes eight at a
+ * time, so up to seven columns of whatever stands in from follow. */
+static void turn(const struct mote_kernels *kernels, const float *from, uint32_t n, float *to) {
+    kernels->interleave((const int8_t *)from, CHUNK_GROUPS * sizeof *from, (n + 7) / 8 * 32, 0,
+                        (uint8_t *)to);
 }
 
 /* Decodes n_rows ≤ 16 rows into the panel; the rows that are missing become zero. */
@@ -63,22 +73,16 @@ static void fill_panel(const struct mote_kernels *kernels, const struct mote_bas
         memset(work->rows, 0, MOTE_KERNEL_ROWS * CHUNK);
     }
     for (uint32_t column = 0; column < w->k; column += CHUNK) {
-        uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK, n_groups = n / info->group;
+        uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
         uint64_t at = (uint64_t)column / info->elements * info->bytes;
         for (uint32_t r = 0; r < n_rows; r++)
             decode(data + r * w->row_bytes + at, n / info->elements, work->rows + r * CHUNK,
                    work->scale + r * CHUNK_GROUPS, work->min + r * CHUNK_GROUPS);
         kernels->interleave(work->rows, CHUNK, n, info->offset,
                             work->panel.q + (uint64_t)column * MOTE_KERNEL_ROWS);
-        float *scale = work->panel.scale + (uint64_t)column / info->group * MOTE_KERNEL_ROWS;
-        float *min = work->panel.min + (uint64_t)column / info->group * MOTE_KERNEL_ROWS;
-        for (uint32_t g = 0; g < n_groups; g++) {
-            for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
-                scale[g * MOTE_KERNEL_ROWS + r] = work->scale[r * CHUNK_GROUPS + g];
-            if (!info->has_min) continue;
-            for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
-                min[g * MOTE_KERNEL_ROWS + r] = work->min[r * CHUNK_GROUPS + g];
-        }
+        uint64_t to = (uint64_t)column / info->group * MOTE_KERNEL_ROWS;
+        turn(kernels, work->scale, n / info->group, work->panel.scale + to);
+        if (info->has_min) turn(kernels, work->min, n / info->group, work->panel.min + to);
     }
 }
 

@@ -4,6 +4,7 @@
  * defines
  *
  *     WIDTH            8 or 16: outputs held by one vector (half a panel, or all of it)
+ *     WIDEST           4 or 8: the most columns of a tile that its registers hold
  *     SIGNED_128       1 where dot() cannot take weights above 127
  *     struct weight, ready(), dot()   how four products per lane are added to an int32 lane
  *
@@ -26,27 +27,28 @@
 MOTE_BASE_TYPE_LIST(ONE_CORRECTION)
 #undef ONE_CORRECTION
 
-INLINE floats float_from_bits(int32_t bits) {
-    return splat_float(mote_base_f32_from_bits((uint32_t)bits));
-}
-
 INLINE int32_t four_values(const int8_t *x) {
     int32_t value;
     memcpy(&value, x, sizeof value);
     return value;
 }
 
-/* The corrections of n_groups ≤ WIDTH groups of one column, from group first on. */
-INLINE void prepare(int32_t *fix, const struct mote_kernel_x8 *x, uint64_t column, uint32_t k, uint32_t first,
-                    uint32_t n_groups, uint32_t group, uint8_t offset, int has_min) {
-    uint32_t per_block = 32 / group;
+/* What one column brings to each of WIDTH groups besides its values. */
+struct column {
+    float d[WIDTH], d_sum[WIDTH]; /* d · Σx, where there is a min */
+    int32_t start[WIDTH];         /* −offset · Σx, where there is an offset */
+};
+
+/* n_groups ≤ WIDTH groups from group first on. */
+INLINE void prepare(struct column *to, const struct mote_kernel_x8 *x, uint64_t column, uint32_t k,
+                    uint32_t first, uint32_t n_groups, uint32_t group, uint8_t offset, int has_min) {
+    floats d = group_scales(x->scale + column * (k / 32) + first * group / 32, n_groups, group);
     ints sum = group_sums(x->sum + column * (k / 16) + first * (group / 16), n_groups, group);
-    if (has_min) {
-        floats d = group_scales(x->scale + column * (k / 32) + first / per_block, n_groups, group);
-        store_ints(fix, as_ints(mul(d, to_float(sum))));
-    } else {
-        store_ints(fix, mul_ints(sum, splat_int(-offset)));
-    }
+    store_floats(to->d, d);
+    if (has_min)
+        store_floats(to->d_sum, mul(d, to_float(sum)));
+    else
+        store_ints(to->start, mul_ints(sum, splat_int(-offset)));
 }
 
 INLINE void tile(const struct mote_kernel_panel *panel, uint32_t row, uint32_t k, uint32_t group,
@@ -56,37 +58,44 @@ INLINE void tile(const struct mote_kernel_panel *panel, uint32_t row, uint32_t k
     const uint8_t *q = panel->q + 4 * row;
     const float *scale = panel->scale + row, *min = panel->min + row;
     const int8_t *values = x->q + column * k;
-    const float *d = x->scale + column * (k / 32);
     uint32_t n_groups = k / group;
-    _Alignas(64) int32_t fix[8][WIDTH];
+    struct column columns[8];
     floats acc[8];
-    UNROLL for (int c = 0; c < n; c++) acc[c] = splat_float(0);
+    UNROLL
+    for (int c = 0; c < n; c++)
+        acc[c] = splat_float(0);
     for (uint32_t first = 0; first < n_groups; first += WIDTH) {
         uint32_t n_here = n_groups - first < WIDTH ? n_groups - first : WIDTH;
-        if (!as_signed) {
-            UNROLL for (int c = 0; c < n; c++)
-                prepare(fix[c], x, column + (unsigned)c, k, first, n_here, group, offset, has_min);
-        }
+        UNROLL
+        for (int c = 0; c < n; c++)
+            prepare(&columns[c], x, column + (unsigned)c, k, first, n_here, group, as_signed ? 0 : offset,
+                    has_min);
         for (uint32_t g = 0; g < n_here; g++) {
             ints idot[8];
-            UNROLL for (int c = 0; c < n; c++) idot[c] = splat_int(has_min || as_signed ? 0 : fix[c][g]);
-            UNROLL for (uint32_t i = 0; i < group / 4; i++, q += 64) {
+            UNROLL
+            for (int c = 0; c < n; c++)
+                idot[c] = splat_int(has_min || as_signed ? 0 : columns[c].start[g]);
+            UNROLL
+            for (uint32_t i = 0; i < group / 4; i++, q += 64) {
                 struct weight w = ready(q, as_signed);
-                UNROLL for (int c = 0; c < n; c++) idot[c] =
-                    dot(idot[c], w, four_values(values + (uint64_t)c * k + 4 * i), as_signed);
+                UNROLL
+                for (int c = 0; c < n; c++)
+                    idot[c] = dot(idot[c], w, four_values(values + (uint64_t)c * k + 4 * i), as_signed);
             }
             floats s = load_floats(scale), m = has_min ? load_floats(min) : splat_float(0);
-            UNROLL for (int c = 0; c < n; c++) {
-                floats d_c = splat_float(d[(uint64_t)c * (k / 32) + (first + g) * group / 32]);
-                acc[c] = plus(acc[c], mul(to_float(idot[c]), mul(s, d_c)));
-                if (has_min) acc[c] = minus(acc[c], mul(m, float_from_bits(fix[c][g])));
+            UNROLL
+            for (int c = 0; c < n; c++) {
+                acc[c] = plus(acc[c], mul(to_float(idot[c]), mul(s, splat_float(columns[c].d[g]))));
+                if (has_min) acc[c] = minus(acc[c], mul(m, splat_float(columns[c].d_sum[g])));
             }
             values += group;
             scale += MOTE_KERNEL_ROWS;
             min += MOTE_KERNEL_ROWS;
         }
     }
-    UNROLL for (int c = 0; c < n; c++) store_floats(y + (column + (unsigned)c) * y_stride + row, acc[c]);
+    UNROLL
+    for (int c = 0; c < n; c++)
+        store_floats(y + (column + (unsigned)c) * y_stride + row, acc[c]);
 }
 
 /* All columns of one half (or the whole) of a panel, in tiles as wide as are left. */
@@ -94,7 +103,7 @@ INLINE void strip(const struct mote_kernel_panel *panel, uint32_t row, uint32_t 
                   uint8_t offset, int has_min, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                   uint64_t y_stride) {
     uint32_t t = 0;
-    for (; WIDTH == 16 && n_columns - t >= 8; t += 8)
+    for (; WIDEST >= 8 && n_columns - t >= 8; t += 8)
         tile(panel, row, k, group, offset, has_min, x, t, 8, y, y_stride);
     for (; n_columns - t >= 4; t += 4)
         tile(panel, row, k, group, offset, has_min, x, t, 4, y, y_stride);

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 
 #define WIDTH      8
+#define WIDEST     4
 #define SIGNED_128 1
 #include "kernel/vector_x86.h"
 
@@ -43,7 +44,8 @@ static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_
     for (uint32_t i = 0; i < k; i += MOTE_KERNEL_BLOCK, q += MOTE_KERNEL_BLOCK, sum += 2) {
         __m256 v[4];
         __m256i top = _mm256_setzero_si256();
-        UNROLL for (int j = 0; j < 4; j++) {
+        UNROLL
+        for (int j = 0; j < 4; j++) {
             v[j] = _mm256_loadu_ps(x + i + 8 * j);
             top = _mm256_max_epu32(top, _mm256_and_si256(_mm256_castps_si256(v[j]), magnitude));
         }
@@ -61,7 +63,9 @@ static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_
         *scale++ = amax / 127.0f;
         __m256 inverse = _mm256_set1_ps(127.0f / amax);
         __m256i n[4];
-        UNROLL for (int j = 0; j < 4; j++) n[j] = _mm256_cvtps_epi32(_mm256_mul_ps(v[j], inverse));
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            n[j] = _mm256_cvtps_epi32(_mm256_mul_ps(v[j], inverse));
         __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(n[0], n[1]), _mm256_packs_epi32(n[2], n[3]));
         bytes = _mm256_permutevar8x32_epi32(bytes, order);
         _mm256_storeu_si256((__m256i *)q, bytes);
@@ -81,19 +85,24 @@ static void interleave(const int8_t *rows, uint64_t row_stride, uint32_t n, uint
         for (uint32_t half = 0; half < 2; half++) {
             const int8_t *from = rows + half * 8 * row_stride + i;
             __m256i a[8], b[8];
-            UNROLL for (int r = 0; r < 8; r++) a[r] =
-                _mm256_add_epi8(_mm256_loadu_si256((const __m256i *)(from + (unsigned)r * row_stride)), add);
-            UNROLL for (int r = 0; r < 8; r += 2) {
+            UNROLL
+            for (int r = 0; r < 8; r++)
+                a[r] = _mm256_add_epi8(_mm256_loadu_si256((const __m256i *)(from + (unsigned)r * row_stride)),
+                                       add);
+            UNROLL
+            for (int r = 0; r < 8; r += 2) {
                 b[r] = _mm256_unpacklo_epi32(a[r], a[r + 1]);
                 b[r + 1] = _mm256_unpackhi_epi32(a[r], a[r + 1]);
             }
-            UNROLL for (int r = 0; r < 8; r += 4) {
+            UNROLL
+            for (int r = 0; r < 8; r += 4) {
                 a[r] = _mm256_unpacklo_epi64(b[r], b[r + 2]);
                 a[r + 1] = _mm256_unpackhi_epi64(b[r], b[r + 2]);
                 a[r + 2] = _mm256_unpacklo_epi64(b[r + 1], b[r + 3]);
                 a[r + 3] = _mm256_unpackhi_epi64(b[r + 1], b[r + 3]);
             }
-            UNROLL for (int j = 0; j < 4; j++) {
+            UNROLL
+            for (int j = 0; j < 4; j++) {
                 uint8_t *to = panel + j * 64 + half * 32;
                 _mm256_storeu_si256((__m256i *)to, _mm256_permute2x128_si256(a[j], a[j + 4], 0x20));
                 _mm256_storeu_si256((__m256i *)(to + 256), _mm256_permute2x128_si256(a[j], a[j + 4], 0x31));

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 
 #define WIDTH      16
+#define WIDEST     4
 #define SIGNED_128 1
 #include "kernel/vector_x86.h"
 
@@ -67,23 +68,27 @@ static void interleave(const int8_t *rows, uint64_t row_stride, uint32_t n, uint
     const __m512i odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
     for (uint32_t i = 0; i < n; i += 32, panel += 512) {
         __m512i a[8], b[8];
-        UNROLL for (unsigned r = 0; r < 8; r++) {
+        UNROLL
+        for (unsigned r = 0; r < 8; r++) {
             const int8_t *from = rows + r * row_stride + i;
             __m256i upper = _mm256_loadu_si256((const __m256i *)from);
             __m256i lower = _mm256_loadu_si256((const __m256i *)(from + 8 * row_stride));
             a[r] = _mm512_add_epi8(_mm512_inserti64x4(_mm512_castsi256_si512(upper), lower, 1), add);
         }
-        UNROLL for (int r = 0; r < 8; r += 2) {
+        UNROLL
+        for (int r = 0; r < 8; r += 2) {
             b[r] = _mm512_unpacklo_epi32(a[r], a[r + 1]);
             b[r + 1] = _mm512_unpackhi_epi32(a[r], a[r + 1]);
         }
-        UNROLL for (int r = 0; r < 8; r += 4) {
+        UNROLL
+        for (int r = 0; r < 8; r += 4) {
             a[r] = _mm512_unpacklo_epi64(b[r], b[r + 2]);
             a[r + 1] = _mm512_unpackhi_epi64(b[r], b[r + 2]);
             a[r + 2] = _mm512_unpacklo_epi64(b[r + 1], b[r + 3]);
             a[r + 3] = _mm512_unpackhi_epi64(b[r + 1], b[r + 3]);
         }
-        UNROLL for (int j = 0; j < 4; j++) {
+        UNROLL
+        for (int j = 0; j < 4; j++) {
             _mm512_storeu_si512(panel + 64 * j, _mm512_permutex2var_epi64(a[j], even, a[j + 4]));
             _mm512_storeu_si512(panel + 64 * (j + 4), _mm512_permutex2var_epi64(a[j], odd, a[j + 4]));
         }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 
 #define WIDTH      16
+#define WIDEST     8
 #define SIGNED_128 0
 #include "kernel/vector_x86.h"
 

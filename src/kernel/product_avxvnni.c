@@ -9,6 +9,7 @@
 #include "base/memory.h"
 
 #define WIDTH      8
+#define WIDEST     4
 #define SIGNED_128 0
 #include "kernel/vector_x86.h"
 

@@ -30,9 +30,6 @@ static inline void store_ints(int32_t *p, ints v) {
 static inline floats to_float(ints v) {
     return _mm512_cvtepi32_ps(v);
 }
-static inline ints as_ints(floats v) {
-    return _mm512_castps_si512(v);
-}
 static inline floats mul(floats a, floats b) {
     return _mm512_mul_ps(a, b);
 }
@@ -53,12 +50,13 @@ static inline ints group_sums(const int16_t *sum, uint32_t n, uint32_t group) {
     return _mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
 }
 
-/* d of n ≤ 16 groups, from one per block of 32. */
+/* d of n ≤ 16 groups, from one per block of 32. (A masked load that reaches into a forbidden page is allowed
+ * but slow: no load is wider than what may be there.) */
 static inline floats group_scales(const float *d, uint32_t n, uint32_t group) {
-    uint32_t n_blocks = (n * group + 31) / 32;
-    __m512 blocks = _mm512_maskz_loadu_ps((__mmask16)((1u << n_blocks) - 1), d);
-    if (group == 32) return blocks;
-    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), blocks);
+    if (group == 32) return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), d);
+    __m256 blocks = _mm256_maskz_loadu_ps((__mmask8)((1u << (n + 1) / 2) - 1), d);
+    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7),
+                                 _mm512_castps256_ps512(blocks));
 }
 
 #else
@@ -83,9 +81,6 @@ static inline void store_ints(int32_t *p, ints v) {
 }
 static inline floats to_float(ints v) {
     return _mm256_cvtepi32_ps(v);
-}
-static inline ints as_ints(floats v) {
-    return _mm256_castps_si256(v);
 }
 static inline floats mul(floats a, floats b) {
     return _mm256_mul_ps(a, b);
