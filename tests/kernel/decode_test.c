@@ -93,8 +93,11 @@ static void reference_keeps_its_range(void **state) {
         const struct mote_base_type_info *info = mote_base_type_describe(number);
         mote_kernel_decode *decode = reference(number);
         struct output out;
-        assert_int_equal(decode != NULL, info && info->group != 0);
-        if (!decode) continue;
+        if (!info || !info->group) {
+            assert_true(!decode);
+            continue;
+        }
+        assert_true(decode);
         output_open(&out, info, 1);
         for (int round = 0; round < 300; round++) {
             uint8_t block[256];
@@ -301,7 +304,7 @@ static void bench_row(mote_kernel_decode *decode, const struct mote_base_type_in
     random_bytes(blocks, sizeof blocks);
     BEST_NS(ns, decode(blocks + (size_t)(row++ % ROWS) * row_bytes, n, q, scale, min));
     printf("%-8s %-8s %7.2f weights/ns %7.2f GB/s %8.2f cycles/32 weights\n", level, info->name, VALUES / ns,
-           row_bytes / ns, ns * ghz / (VALUES / 32));
+           row_bytes / ns, ns * ghz * 32 / VALUES);
 }
 
 static void bench(void) {
