@@ -29,6 +29,7 @@
 #include "apps/cli/cli.h"
 #include "apps/cli/convert.h"
 #include "apps/cli/options.h"
+#include "apps/cli/print.h"
 
 enum { HEADER = 28, ALIGNMENT = 32, MOST_FACTOR = 1 << 20 };
 
@@ -390,9 +391,9 @@ int cli_convert_checkpoint(const char *checkpoint, const char *tokenizer, const 
     if (dot && dot > name) *dot = 0;
     int code = CLI_OK;
     if (!mote_posix_map_open(checkpoint, &c.map))
-        code = cli_fail(CLI_MODEL, "%s: %s", checkpoint, strerror(errno));
+        code = cli_fail(CLI_MODEL, "%s: %s", checkpoint, cli_map_reason(errno));
     if (!code && !mote_posix_map_open(tokenizer, &map))
-        code = cli_fail(CLI_MODEL, "%s: %s", tokenizer, strerror(errno));
+        code = cli_fail(CLI_MODEL, "%s: %s", tokenizer, cli_map_reason(errno));
     if (!code) code = read_header(checkpoint, &c);
     if (!code) code = lay_out(checkpoint, &c, &layout);
     if (!code) code = convert(&c, &layout, tokenizer, &map, name, out);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "apps/cli/model.h"
+#include "apps/cli/print.h"
 
 int cli_status_code(mote_status status) {
     switch (status) {
@@ -45,8 +46,7 @@ int cli_model_open(struct cli_model *model, const char *name, int yes) {
     if (code) return code;
     double start = cli_clock();
     if (!mote_posix_map_open(model->path, &model->map))
-        return cli_fail(CLI_MODEL, "%s: %s", model->path,
-                        errno == ESPIPE ? "a model must be a regular file" : strerror(errno));
+        return cli_fail(CLI_MODEL, "%s: %s", model->path, cli_map_reason(errno));
     mote_error error = {0};
     if (mote_model_plan(model->map.bytes, model->map.n_bytes, &model->block_bytes, &error))
         return cli_model_fail(model, &error);

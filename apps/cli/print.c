@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * print.c: text of unknown origin on one line. */
+ * print.c: text of unknown origin on one line, and reasons. */
+#include <errno.h>
+#include <string.h>
+
 #include "apps/cli/print.h"
 
 void cli_print(FILE *out, mote_text text) {
@@ -17,4 +20,8 @@ void cli_print(FILE *out, mote_text text) {
         else
             putc((int)c, out);
     }
+}
+
+const char *cli_map_reason(int error) {
+    return error == ESPIPE ? "it must be a regular file" : strerror(error);
 }

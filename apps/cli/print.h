@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * print.h: text of unknown origin on one line. */
+ * print.h: text of unknown origin on one line, and reasons. */
 #ifndef MOTE_CLI_PRINT_H
 #define MOTE_CLI_PRINT_H
 
@@ -11,5 +11,8 @@
 /* Writes text with its control characters (those of C1, U+0080 … U+009F, too) as \n, \t or \xNN, so that a
  * file cannot command a terminal. */
 void cli_print(FILE *out, mote_text text);
+
+/* Why mote_posix_map_open failed, from its errno. */
+const char *cli_map_reason(int error);
 
 #endif

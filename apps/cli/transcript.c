@@ -10,6 +10,7 @@
 
 #include "apps/cli/buffer.h"
 #include "apps/cli/cli.h"
+#include "apps/cli/print.h"
 #include "apps/cli/transcript.h"
 
 enum { MOST_BYTES = 64 << 20 }; /* of a saved conversation */
@@ -168,7 +169,7 @@ static int load_messages(const json_t *messages, struct cli_transcript *transcri
 
 int cli_transcript_load(struct cli_transcript *transcript, mote_sampler_options *sampler, const char *path) {
     struct mote_posix_map map;
-    if (!mote_posix_map_open(path, &map)) return cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));
+    if (!mote_posix_map_open(path, &map)) return cli_fail(CLI_FAILED, "%s: %s", path, cli_map_reason(errno));
     json_error_t error;
     json_t *root = NULL;
     int code = CLI_OK;
