@@ -110,6 +110,9 @@ $(BUILD)/tests/bare/bare: tests/bare/story.c tests/bare/nolibc.c tests/bare/bare
 $(BUILD)/tests/bare/hosted: tests/bare/story.c tests/bare/hosted.c tests/bare/bare.h $(HOST_O) $(BUILD)/libmote.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -o $@ $(filter %.c %.o %.a,$^) -lpthread -lm
+$(BUILD)/tests/golden/%: tests/golden/%.c $(BUILD)/libmote.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(BUILD)/libmote.a
 golden-programs: $(BUILD)/mote $(BUILD)/mote-synth $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/*.c))
 
 # ---- sanitizers: the same tests in a build folder of their own ----

@@ -255,18 +255,20 @@ int mote_text_function_find(mote_text name) {
 static struct value range(struct render *r, struct args *args) {
     int64_t start = mote_text_args_int(r, args, 0, "", 0), stop = mote_text_args_int(r, args, 1, "", 0);
     int64_t step = mote_text_args_int(r, args, 2, "", 1);
-    struct value all = mote_text_value_list(r, V_LIST, 0);
     if (args->n == 0) FAIL(r, "range of nothing");
     if (args->n == 1) {
         stop = start;
         start = 0;
     }
     if (step == 0) FAIL(r, "range's step is 0");
-    for (int64_t i = start; !r->status && (step > 0 ? i < stop : i > stop);) {
-        if (all.list->n == RANGE_MOST) FAIL(r, "range is longer than %u", (uint64_t)RANGE_MOST);
-        mote_text_value_append(r, all.list, mote_text_value_int(i));
-        if (__builtin_add_overflow(i, step, &i)) break;
-    }
+    uint64_t span = step > 0 ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
+    uint64_t stride = step > 0 ? (uint64_t)step : 0 - (uint64_t)step, n = 0;
+    if (!r->status && (step > 0 ? start < stop : start > stop)) n = (span - 1) / stride + 1;
+    if (n > RANGE_MOST) FAIL(r, "range is longer than %u", (uint64_t)RANGE_MOST);
+    struct value all = mote_text_value_list(r, V_LIST, (uint32_t)n);
+    for (uint64_t i = 0; i < n && !r->status; i++)
+        mote_text_value_append(r, all.list,
+                               mote_text_value_int((int64_t)((uint64_t)start + i * (uint64_t)step)));
     return all;
 }
 
