@@ -6,19 +6,31 @@
 
 #include "apps/cli/print.h"
 
+/* The length of the character at the beginning of text if it may go out as it is, else 0. */
+static size_t plain(const unsigned char *text, size_t n) {
+    unsigned c = text[0], least[] = {0, 0, 0xa0, 0x800, 0x10000};
+    if (c < 0x80) return c >= 32 && c != 127 && c != '\\';
+    size_t length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || n < length) return 0;
+    uint32_t code = c & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) return 0;
+        code = code << 6 | (text[i] & 0x3f);
+    }
+    return code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : length;
+}
+
 void cli_print(FILE *out, mote_text text) {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned c = (unsigned char)text.data[i], next = i + 1 < text.n ? (unsigned char)text.data[i + 1] : 0;
-        if (c == '\n')
-            fputs("\\n", out);
-        else if (c == '\t')
-            fputs("\\t", out);
-        else if (c == '\\')
-            fputs("\\\\", out);
-        else if (c < 32 || c == 127 || (c == 0xc2 && next >= 0x80 && next < 0xa0))
-            fprintf(out, "\\x%02x", c);
+    const unsigned char *bytes = (const unsigned char *)text.data;
+    for (size_t i = 0; i < text.n;) {
+        size_t n = plain(bytes + i, text.n - i);
+        if (n)
+            fwrite(bytes + i, 1, n, out);
+        else if (bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\\')
+            fputs(bytes[i] == '\n' ? "\\n" : bytes[i] == '\t' ? "\\t" : "\\\\", out);
         else
-            putc((int)c, out);
+            fprintf(out, "\\x%02x", bytes[i]);
+        i += n ? n : 1;
     }
 }
 

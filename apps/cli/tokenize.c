@@ -2,7 +2,7 @@
  *
  * tokenize.c: `mote tokenize` and `mote detokenize`, stdin to stdout.
  *
- *     tokenize          one token a line: id, tab, its text (control bytes and \ written as \xNN, \n, \\)
+ *     tokenize          one token a line: id, tab, its text (what is no plain text as \n, \t, \\, \xNN)
  *     tokenize --ids    the ids, separated by spaces, and a newline
  *     detokenize        ids separated by white space -> the bytes they stand for, exactly
  *
@@ -46,17 +46,14 @@ static int print_tokens(const struct cli_model *model, const mote_token *tokens,
     if (!text) return cli_fail(CLI_MEMORY, "not enough memory");
     int code = CLI_OK;
     for (size_t i = 0; i < n_tokens && !code && !cli_interrupted; i++) {
-        mote_detokenizer state = {.started = 1, .special = 1};
-        size_t n = 0, n_end = 0;
+        mote_detokenizer state = {.started = 1, .special = 1, .raw = 1};
+        size_t n = 0;
         mote_status status = mote_detokenize(model->model, &state, tokens[i], text, room, &n);
-        printf("%ld\t", (long)tokens[i]);
         if (status)
             code =
                 cli_fail(cli_status_code(status), "token %ld: %s", (long)tokens[i], mote_status_text(status));
+        printf("%ld\t", (long)tokens[i]);
         cli_print(stdout, (mote_text){text, n});
-        if (!code && !mote_detokenize_end(&state, 1, text, room, &n_end)) /* part of a character */
-            for (size_t k = 0; k < n_end; k++)
-                printf("\\x%02x", (unsigned char)text[k]);
         putchar('\n');
     }
     free(text);
@@ -100,7 +97,7 @@ static int detokenize(const struct cli_model *model, int special, FILE *file) {
     size_t room = mote_detokenize_max(model->model), n = 0;
     char *text = malloc(room + 1), word[24];
     if (!text) return cli_fail(CLI_MEMORY, "not enough memory");
-    mote_detokenizer state = {.special = special != 0};
+    mote_detokenizer state = {.special = special != 0, .raw = 1};
     int code = CLI_OK;
     for (size_t length = 0; !code;) {
         int c = getc(file);

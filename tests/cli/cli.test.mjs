@@ -89,7 +89,7 @@ test('a model that is missing or malformed: exit 3, file and fault named', () =>
     for (const [path, text] of [
         [file('nowhere.gguf'), /nowhere\.gguf/],
         [file('.'), /no such file|directory/i],
-        ['/dev/null', /regular file/],
+        ['/dev/null', /no such file|regular file/],
         [bad('empty.gguf', ''), /empty\.gguf: /],
         [bad('magic.gguf', 'GGML' + 'x'.repeat(100)), /magic\.gguf: .*magic/i],
         [bad('short.gguf', good.subarray(0, 1000)), /short\.gguf: /],
