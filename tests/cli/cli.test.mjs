@@ -43,6 +43,27 @@ test('help and version go to stdout, exit 0', () => {
     }
 });
 
+test('the manual tells of every command and option', () => {
+    const manual = fs.readFileSync(new URL('../../docs/man/mote.1', import.meta.url), 'utf8').replace(/\\-/g, '-');
+    for (const command of COMMANDS) {
+        assert.ok(manual.includes(`\n.Ss ${command}\n`), command);
+        for (const [, option] of mote([command, '--help']).stdout.matchAll(/^ {2,}(?:-\w, )?--([\w-]+)/gm))
+            assert.match(manual, new RegExp(`Fl -${option}\\b`), `${command} --${option}`);
+    }
+});
+
+test('completion knows commands, options and values', { skip: shell('type -t compopt').code ? 'bash without completion' : false }, () => {
+    const script = new URL('../../share/completion/mote.bash', import.meta.url).pathname;
+    const complete = (...words) => shell(`source ${script}; compopt() { :; }; COMP_WORDS=("$MOTE" ${words.map((word) => `'${word}'`).join(' ')});` +
+        ` COMP_CWORD=${words.length}; _mote; echo "\${COMPREPLY[*]}"`).stdout.trim();
+    assert.equal(complete('r'), 'run rm');
+    assert.equal(complete('help', 'det'), 'detokenize');
+    assert.equal(complete('run', '--te'), '--temp');
+    assert.equal(complete('run', 'x', '--kv', 'f'), 'f16 f32');
+    assert.equal(complete('convert', 'tiny.b'), 'tiny.bin');
+    assert.equal(complete('info', 'tin'), 'tiny.gguf');
+});
+
 test('an unknown command suggests the nearest', () => {
     assertFails(mote(['rnu']), 2, /unknown command 'rnu'; did you mean 'run'\?/);
     assertFails(mote(['tokenise']), 2, /did you mean 'tokenize'/);
