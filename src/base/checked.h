@@ -15,10 +15,12 @@ static inline int mote_base_add(uint64_t a, uint64_t b, uint64_t *out) {
 }
 
 static inline int mote_base_mul(uint64_t a, uint64_t b, uint64_t *out) {
-    /* by division: __builtin_mul_overflow would call a library for 128 bits on wasm */
-    if (b && a > UINT64_MAX / b) return 0;
-    *out = a * b;
-    return 1;
+    /* In halves of 32 bits: __builtin_mul_overflow calls a library for 128 bits on wasm, and a test by
+     * division is turned into the same call. */
+    uint64_t a_high = a >> 32, a_low = a & 0xffffffff, b_high = b >> 32, b_low = b & 0xffffffff;
+    uint64_t cross = a_high * b_low + a_low * b_high; /* one of the two is 0, or it is too much */
+    if ((a_high && b_high) || cross >> 32) return 0;
+    return mote_base_add(cross << 32, a_low * b_low, out);
 }
 
 /* Rounds a up to a multiple of unit, a power of two. */
