@@ -135,8 +135,9 @@ enum {
 /* Bytes of working memory mote_tokenize needs for a text of n_text bytes, and the most tokens it can make. */
 void mote_tokenize_plan(const mote_model *model, size_t n_text, uint64_t *work_bytes, size_t *max_tokens);
 
-/* Text to tokens. Invalid UTF-8 is taken byte by byte through the byte tokens (or the replacement character
- * where the vocabulary has none). Errors: MEMORY work too small; ROOM more than max_tokens. */
+/* Text to tokens. Invalid UTF-8, and what the vocabulary does not know, is taken byte by byte through the
+ * byte tokens, or is the unknown token. Errors: MEMORY work too small; ROOM more than max_tokens; TOKEN the
+ * vocabulary has neither; ARGUMENT a text of more than 2^30 bytes. */
 MOTE_MUST_USE mote_status mote_tokenize(const mote_model *model, mote_text text, unsigned flags, void *work,
                                         uint64_t work_bytes, mote_token *tokens, size_t max_tokens,
                                         size_t *n_tokens, mote_error *error);

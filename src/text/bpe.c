@@ -73,10 +73,11 @@ static mote_status parse(mote_text text, uint32_t rank, struct pending *merge, m
     size_t space = 1;
     while (space < text.n && text.data[space] != ' ')
         space++;
-    if (space + 1 >= text.n || text.n > MERGE_MAX)
-        return mote_base_fail(error, MOTE_E_FORMAT, 0,
-                              "merge %u, \"%t\", is not two tokens and a space between", (uint64_t)rank,
-                              text);
+    if (space + 1 >= text.n || text.n > MERGE_MAX) {
+        mote_base_fail(error, MOTE_E_FORMAT, 0, "merge %u, \"%t\", is not two tokens and a space between",
+                       (uint64_t)rank, text);
+        return MOTE_E_FORMAT;
+    }
     merge->n_left = space;
     merge->n = text.n - 1;
     memcpy(merge->bytes, text.data, space);
@@ -185,7 +186,17 @@ static mote_token find_word(const struct mote_text_vocab *vocab, mote_text word,
     size_t n = 0;
     for (size_t i = 0; i < word.n; i++)
         n += mote_text_utf8_encode(mote_text_letter_of_byte((uint8_t)word.data[i]), letters + n);
-    return mote_text_find(vocab, letters, n);
+    mote_token id = mote_text_find(vocab, letters, n);
+    return id != MOTE_TOKEN_NONE && mote_text_is_plain(vocab, (uint32_t)id) ? id : MOTE_TOKEN_NONE;
+}
+
+static mote_status put_byte(const struct mote_text_vocab *vocab, uint8_t byte, struct mote_text_sink *sink,
+                            mote_error *error) {
+    mote_token id = vocab->byte[byte] == MOTE_TOKEN_NONE ? vocab->unk : vocab->byte[byte];
+    if (id == MOTE_TOKEN_NONE)
+        return mote_base_fail(error, MOTE_E_TOKEN, 0, "the vocabulary has no token for byte %u of the text",
+                              (uint64_t)byte);
+    return mote_text_put(sink, id) ? MOTE_OK : MOTE_E_ROOM;
 }
 
 static mote_status encode_word(struct mote_text_merger *m, mote_text word, struct mote_text_sink *sink,
@@ -200,13 +211,14 @@ static mote_status encode_word(struct mote_text_merger *m, mote_text word, struc
     }
     mote_text_merge(m, (uint32_t)word.n, pair);
     for (uint32_t i = 0; i != MOTE_TEXT_NOWHERE; i = m->symbols[i].next) {
-        mote_token id = (mote_token)m->symbols[i].id;
-        if (id == MOTE_TOKEN_NONE) id = m->vocab->unk;
-        if (id == MOTE_TOKEN_NONE)
-            return mote_base_fail(error, MOTE_E_TOKEN, 0,
-                                  "the vocabulary has no token for byte %u of the text",
-                                  (uint64_t)(uint8_t)word.data[m->symbols[i].start]);
-        if (!mote_text_put(sink, id)) return MOTE_E_ROOM;
+        const struct mote_text_symbol *symbol = &m->symbols[i];
+        mote_status status = MOTE_OK;
+        if (symbol->n > 1 && mote_text_is_plain(m->vocab, symbol->id))
+            status = mote_text_put(sink, (mote_token)symbol->id) ? MOTE_OK : MOTE_E_ROOM;
+        else /* one byte, or merged to a control token, which text cannot become */
+            for (uint32_t k = 0; k < symbol->n && !status; k++)
+                status = put_byte(m->vocab, (uint8_t)word.data[symbol->start + k], sink, error);
+        if (status) return status;
     }
     return MOTE_OK;
 }

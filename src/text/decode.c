@@ -92,7 +92,8 @@ mote_status mote_text_decode(const struct mote_text_vocab *vocab, mote_detokeniz
     int drop = !state->started && (vocab->space_prefix || vocab->kind == MOTE_TEXT_WPM);
     state->started = 1;
     if (type == MOTE_TEXT_BYTE) {
-        write_byte(state, (char)mote_text_byte_value(text), out, &n);
+        int byte = mote_text_byte_value(text);
+        if (!(drop && byte == ' ' && !vocab->has_space)) write_byte(state, (char)byte, out, &n);
     } else if (vocab->kind == MOTE_TEXT_BPE) {
         write_letters(state, text, out, &n);
     } else {

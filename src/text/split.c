@@ -384,57 +384,46 @@ static size_t piece(enum pattern pattern, const char *text, size_t at, size_t n)
     return end;
 }
 
-#define NAMES(...)                                                                                           \
-    (const char *const[]) {                                                                                  \
-        __VA_ARGS__, NULL                                                                                    \
-    }
-
 static const struct mote_text_split splits[] = {
-    {NAMES("", "default"), {DEFAULT_SIGNS, GPT2, NUMBER, DIGITS_3}, 0, 0},
-    {NAMES("gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0",
-           "mellum", "modern-bert", "jina-v1-en", "jina-v2-code", "roberta-bpe", "exaone4", "mpt", "olmo",
-           "jais", "trillion", "granite-docling"),
-     {GPT2},
-     0,
-     0},
-    {NAMES("llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
-           "jina-v5-nano"),
-     {LLAMA3},
-     1,
-     1},
-    {NAMES("dbrx", "smaug-bpe", "glm4", "chatglm-bpe"), {LLAMA3}, 0, 0},
-    {NAMES("qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open",
-           "grok-2", "bailingmoe", "bailingmoe2", "llada-moe"),
-     {QWEN2},
-     0,
-     0},
-    {NAMES("qwen35"), {QWEN35}, 0, 0},
-    {NAMES("ufakzeka"), {QWEN2_BARE}, 0, 0},
-    {NAMES("seed-coder"), {SEED}, 0, 0},
-    {NAMES("laguna"), {LINES, QWEN2}, 0, 0},
-    {NAMES("minicpm5"), {DIGITS_TO_3, LLAMA3_NUMBER}, 1, 0},
-    {NAMES("starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2"),
-     {DIGIT, GPT2},
-     0,
-     0},
-    {NAMES("falcon"), {FALCON_SIGNS, GPT2, DIGITS_3}, 0, 0},
-    {NAMES("deepseek-llm"), {NEWLINE, CASED, SIGNS, TRAILING, IDEOGRAPHS, NUMBER}, 0, 0},
-    {NAMES("deepseek-coder"), {NEWLINE, LETTERS, PUNCTUATION, IDEOGRAPHS, DIGIT}, 0, 0},
-    {NAMES("deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"), {DIGITS_TO_3, KANA, DEEPSEEK3}, 0, 0},
-    {NAMES("tekken"), {TEKKEN}, 1, 1},
-    {NAMES("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"), {GPT4O}, 0, 0},
-    {NAMES("bloom", "poro-chat", "gpt3-finnish"), {BLOOM}, 0, 0},
-    {NAMES("viking"), {BLOOM, DIGIT}, 0, 0},
+    {{DEFAULT_SIGNS, GPT2, NUMBER, DIGITS_3}, 0, 0, "default"},
+    {{GPT2}, 0, 0, "gpt-2 phi-2 mpt olmo jais trillion gigachat a.x-4.0 mellum exaone4 granite-docling"},
+    {{GPT2}, 0, 0, "modern-bert roberta-bpe jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code"},
+    {{LLAMA3}, 1, 1, "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano"},
+    {{LLAMA3}, 0, 0, "dbrx smaug-bpe glm4 chatglm-bpe"},
+    {{LINES, QWEN2}, 0, 0, "laguna"},
+    {{QWEN2}, 0, 0, "qwen2 deepseek-r1-qwen kormo f2llmv2 megrez stablelm2 hunyuan solar-open grok-2"},
+    {{QWEN2}, 0, 0, "bailingmoe bailingmoe2 llada-moe"},
+    {{QWEN2_BARE}, 0, 0, "ufakzeka"},
+    {{QWEN35}, 0, 0, "qwen35"},
+    {{SEED}, 0, 0, "seed-coder"},
+    {{DIGITS_TO_3, LLAMA3_NUMBER}, 1, 0, "minicpm5"},
+    {{DIGIT, GPT2}, 0, 0, "starcoder refact command-r smollm codeshell exaone minerva-7b mellum2"},
+    {{FALCON_SIGNS, GPT2, DIGITS_3}, 0, 0, "falcon"},
+    {{NEWLINE, CASED, SIGNS, TRAILING, IDEOGRAPHS, NUMBER}, 0, 0, "deepseek-llm"},
+    {{NEWLINE, LETTERS, PUNCTUATION, IDEOGRAPHS, DIGIT}, 0, 0, "deepseek-coder"},
+    {{DIGITS_TO_3, KANA, DEEPSEEK3}, 0, 0, "deepseek-v3 hunyuan-dense joyai-llm hy_v4"},
+    {{TEKKEN}, 1, 1, "tekken"},
+    {{GPT4O}, 0, 0, "gpt-4o llama4 kanana2 talkie minimax-m2"},
+    {{BLOOM}, 0, 0, "bloom poro-chat gpt3-finnish"},
+    {{BLOOM, DIGIT}, 0, 0, "viking"},
 };
 
+/* Whether name is one of the words of list. */
+static int is_listed(const char *list, mote_text name) {
+    for (;;) {
+        size_t n = 0;
+        while (list[n] && list[n] != ' ')
+            n++;
+        if (n == name.n && memcmp(list, name.data, n) == 0) return 1;
+        if (!list[n]) return 0;
+        list += n + 1;
+    }
+}
+
 const struct mote_text_split *mote_text_split_find(mote_text name) {
+    if (name.n == 0) return &splits[0];
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
-        for (const char *const *known = splits[i].names; *known; known++) {
-            size_t n = 0;
-            while (n < name.n && (*known)[n] == name.data[n] && (*known)[n])
-                n++;
-            if (n == name.n && !(*known)[n]) return &splits[i];
-        }
+        if (is_listed(splits[i].names, name)) return &splits[i];
     return NULL;
 }
 

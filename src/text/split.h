@@ -15,11 +15,12 @@
 
 enum { MOTE_TEXT_STAGES = 6 };
 
-/* What a name stands for. */
+/* What some names stand for. */
 struct mote_text_split {
-    const char *const *names;                   /* NULL-terminated */
     unsigned char stages[MOTE_TEXT_STAGES + 1]; /* patterns, 0-terminated */
-    unsigned char ignore_merges, add_bos;
+    unsigned char ignore_merges;                /* a word that is an entry is taken whole */
+    unsigned char add_bos;                      /* where the file does not say */
+    const char *names;                          /* words with a space between */
 };
 
 /* NULL if the name is not known. The empty name is "default". */

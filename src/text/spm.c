@@ -22,6 +22,7 @@
 #include "text/vocab.h"
 
 enum { LOWER_BLOCK = 0x2581 };
+#define LOWER_BLOCK_BYTES "\xE2\x96\x81"
 
 /* Symbols and the normalised text: a space takes three bytes, and one more is put in front. */
 uint64_t mote_text_spm_work(size_t n) {
@@ -45,9 +46,13 @@ static int pair(const struct mote_text_merger *m, struct mote_text_symbol *left,
     return 1;
 }
 
-/* Writes a symbol that is no entry. */
+/* Writes a symbol that is no entry. A space is the byte it was, not the three of ▁. */
 static mote_status put_bytes(const struct mote_text_vocab *vocab, const char *text, uint32_t n,
                              struct mote_text_sink *sink, mote_error *error) {
+    if (n == 3 && memcmp(text, LOWER_BLOCK_BYTES, 3) == 0) {
+        text = " ";
+        n = 1;
+    }
     int all = 1;
     for (uint32_t i = 0; i < n; i++)
         all &= vocab->byte[(uint8_t)text[i]] != MOTE_TOKEN_NONE;
@@ -102,11 +107,8 @@ mote_status mote_text_spm_encode(const struct mote_text_vocab *vocab, const char
             n_symbols = end = 0;
         }
         in_word = code != ' ';
-        size_t size = length; /* in the buffer */
-        if (code == ' ')
-            size = mote_text_utf8_encode(LOWER_BLOCK, buffer + end);
-        else
-            memcpy(buffer + end, text + i, length);
+        size_t size = code == ' ' ? 3 : length; /* in the buffer */
+        memcpy(buffer + end, code == ' ' ? LOWER_BLOCK_BYTES : text + i, size);
         uint32_t step = code == LOWER_BLOCK || code >= MOTE_TEXT_INVALID ? 1 : (uint32_t)size;
         for (uint32_t stop = end + (uint32_t)size; end < stop; end += step)
             symbols[n_symbols++] =

@@ -12,13 +12,11 @@
 void mote_text_encode_plan(const struct mote_text_vocab *vocab, size_t n_text, uint64_t *work_bytes,
                            size_t *max_tokens) {
     /* A byte makes at most one token. Besides, SPM puts a space before each fragment, of which a text of n
-     * bytes has at most n / 2 + 1, and WPM the start of a word before each character. Where ▁ is no entry its
-     * three bytes are. Four more for BOS, EOS and rounding. */
-    uint64_t each = vocab->space != MOTE_TOKEN_NONE ? 2 : 5, most;
-    if (vocab->kind == MOTE_TEXT_BPE) each = 1;
+     * bytes has at most n / 2 + 1, and WPM the start of a word before each character. BOS, EOS and rounding
+     * take less than eight. */
+    uint64_t most = vocab->kind == MOTE_TEXT_BPE ? 1 : 2;
     if (n_text > MOTE_TEXT_LENGTH_MAX) n_text = MOTE_TEXT_LENGTH_MAX;
-    most = each * n_text + 8;
-    *max_tokens = most > SIZE_MAX ? SIZE_MAX : (size_t)most;
+    *max_tokens = (size_t)(most * n_text + 8);
     switch (vocab->kind) {
     case MOTE_TEXT_SPM:
         *work_bytes = mote_text_spm_work(n_text);

@@ -196,7 +196,8 @@ static mote_status open_ids(const struct mote_text_source *source, struct mote_t
     vocab->bos = wpm && found[CLS] != MOTE_TOKEN_NONE ? found[CLS] : found[BOS];
     vocab->eos = wpm && found[SEP] != MOTE_TOKEN_NONE ? found[SEP] : found[EOS];
     vocab->unk = found[UNK];
-    vocab->space = mote_text_find(vocab, LOWER_BLOCK, 3);
+    mote_token space = mote_text_find(vocab, LOWER_BLOCK, 3);
+    vocab->has_space = space != MOTE_TOKEN_NONE && mote_text_is_plain(vocab, (uint32_t)space);
     return MOTE_OK;
 }
 

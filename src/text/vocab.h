@@ -52,7 +52,8 @@ struct mote_text_vocab {
     const struct mote_text_split *split; /* BPE */
     struct mote_text_merge *merges;
     uint32_t n_merges, *merge_slots, merge_mask, merge_bits;
-    mote_token bos, eos, unk, space; /* bos and eos as ADD_SPECIAL writes them; space: "▁" */
+    mote_token bos, eos, unk; /* bos and eos as ADD_SPECIAL writes them */
+    uint8_t has_space;        /* SPM: ▁ is an entry */
     uint8_t add_bos, add_eos, space_prefix;
     uint8_t words_apart; /* SPM: no entry has ▁ after another character, so words can be merged alone */
     uint32_t max_bytes;  /* of the longest entry */
