@@ -110,10 +110,12 @@ $(BUILD)/tests/bare/bare: tests/bare/story.c tests/bare/nolibc.c tests/bare/bare
 $(BUILD)/tests/bare/hosted: tests/bare/story.c tests/bare/hosted.c tests/bare/bare.h $(HOST_O) $(BUILD)/libmote.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -o $@ $(filter %.c %.o %.a,$^) -lpthread -lm
-$(BUILD)/tests/golden/%: tests/golden/%.c $(BUILD)/libmote.a
+# What the golden tests use beside the command.
+GOLDEN_X := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/*.c))
+$(BUILD)/tests/golden/%: tests/golden/%.c $(HOST_O) $(BUILD)/libmote.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(BUILD)/libmote.a
-golden-programs: $(BUILD)/mote $(BUILD)/mote-synth $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/*.c))
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(HOST_O) $(BUILD)/libmote.a -lpthread
+golden-programs: $(BUILD)/mote $(BUILD)/mote-synth $(GOLDEN_X)
 
 # ---- sanitizers: the same tests in a build folder of their own ----
 
@@ -191,4 +193,4 @@ help: ## this list
 clean: ## removes the build folder
 	rm -rf $(BUILD)
 
--include $(wildcard $(addsuffix .d,$(CORE_O) $(HOST_O) $(CLI_O) $(TEST_X) $(FUZZ_X) $(WASM_O)))
+-include $(wildcard $(addsuffix .d,$(CORE_O) $(HOST_O) $(CLI_O) $(TEST_X) $(GOLDEN_X) $(FUZZ_X) $(WASM_O)))

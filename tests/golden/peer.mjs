@@ -18,7 +18,6 @@ const build = resolve(root, process.env.BUILD ?? 'build');
 export const scratch = join(build, 'tests/golden');
 mkdirSync(scratch, { recursive: true });
 
-const threads = 2;
 const FLOOR = 1e-30;
 
 /** The path of a file of the shared data folder, or null where it is not there. */
@@ -29,7 +28,8 @@ export function shared(name) {
 
 /** Runs a program of the build folder; returns its stdout; throws with its stderr. */
 export function tool(name, args, input = '') {
-    return execFileSync(join(build, name), args, { input, encoding: 'utf8', maxBuffer: 1 << 28, cwd: root });
+    const stdio = ['pipe', 'pipe', 'pipe']; // what goes to stderr is shown only when it fails
+    return execFileSync(join(build, name), args, { input, stdio, encoding: 'utf8', maxBuffer: 1 << 28, cwd: root });
 }
 export const mote = (...args) => tool('mote', args);
 
@@ -79,17 +79,18 @@ export function digest(model, ids, n, ...options) {
 
 let llama;
 
-/** llama.cpp on one model, on the CPU, with an f32 KV cache and without flash attention. */
+/** llama.cpp on one model, on the CPU, with an f32 KV cache and without flash attention. One thread: two that
+ *  wait for each other by spinning are ten times slower on a machine with other things to do. */
 export class Peer {
     static async open(path, n_context) {
         const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
-        llama ??= await getLlama({ gpu: false, build: 'never', maxThreads: threads, logLevel: LlamaLogLevel.error });
+        llama ??= await getLlama({ gpu: false, build: 'never', maxThreads: 1, logLevel: LlamaLogLevel.error });
         const peer = new Peer();
         peer.model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
         peer.context = await peer.model.createContext({
             contextSize: n_context + 32, // a full context would be shifted, and the last position with it
             batchSize: Math.min(n_context, 512),
-            threads,
+            threads: 1,
             flashAttention: false,
             experimentalKvCacheKeyType: 'F32',
             experimentalKvCacheValueType: 'F32',
@@ -158,17 +159,19 @@ export function compare(ids, logitRows, probabilityRows) {
         const row = logitRows[t];
         if (row.length !== p.length) throw new Error(`vocabularies of ${row.length} and ${p.length}`);
         const all = logSumExp(row);
+        // f32 sums over a vocabulary are a few parts in ten thousand from 1.
+        const sum = p.reduce((a, b) => a + b, 0);
         for (let i = 0; i < p.length; i++) {
             if (p[i] < FLOOR) continue;
-            const difference = Math.log(p[i]) - (row[i] - all);
-            kl += p[i] * difference;
+            const difference = Math.log(p[i] / sum) - (row[i] - all);
+            kl += (p[i] / sum) * difference;
             // NaN must lose: it is not <= anything.
             if (!(Math.abs(difference) <= worst)) worst = Math.abs(difference);
         }
         same += top(row) === top(p);
         if (t + 1 < ids.length) {
             ours -= row[ids[t + 1]] - all;
-            theirs -= Math.log(p[ids[t + 1]]);
+            theirs -= Math.log(p[ids[t + 1]] / sum);
         }
     }
     const n = probabilityRows.length;

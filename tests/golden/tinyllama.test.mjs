@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The real TinyLlama (IQ2_XXS, Q2_K, Q4_K, Q5_K and F32 weights) over 512 tokens of WikiText: mote and
-// llama.cpp must agree on what comes next. They cannot agree to the bit: each rounds activations to 8 bits in
-// blocks of its own.
+// The real TinyLlama (IQ2_XXS, Q2_K, Q4_K, Q5_K and F32 weights) over 512 tokens of WikiText, against llama.cpp.
+//
+// Both engines round activations to 8 bits before they multiply them with such weights: mote in blocks of 32
+// values, llama.cpp in blocks of 256. So the yardstick is llama.cpp reading the same weights widened to F32,
+// where nothing is rounded: what the file means. By it llama.cpp's own quantized run keeps 95.5 % of the most
+// likely tokens at a mean KL of 6e-3, which is also as near as it and mote can come to each other; mote must
+// do at least as well as llama.cpp does, and better than 97 % and 5e-3.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { Peer, compare, logits, measured, mote, pull, shared, tokenize } from './peer.mjs';
+import { Peer, compare, logits, measured, mote, pull, scratch, shared, tokenize, tool } from './peer.mjs';
+
+async function read(path, ids) {
+    const peer = await Peer.open(path, ids.length);
+    const rows = await peer.read(ids);
+    await peer.close();
+    return rows;
+}
 
 test('TinyLlama agrees with llama.cpp on 512 tokens of WikiText', async (t) => {
     const path = shared('wikitext2_test_raw.txt');
@@ -17,14 +29,25 @@ test('TinyLlama agrees with llama.cpp on 512 tokens of WikiText', async (t) => {
     const ids = [1, ...tokenize(model, text)].slice(0, 512);
     assert.equal(ids.length, 512);
 
-    const peer = await Peer.open(model, 512);
-    const theirs = await peer.read(ids);
-    await peer.close();
-    const r = compare(ids, logits(model, ids), theirs);
-    measured('TinyLlama', r);
+    const wide = join(scratch, 'tinyllama-f32.gguf'); // 4.4 GB, for a minute
+    t.after(() => rmSync(wide, { force: true }));
+    tool('tests/golden/widen', [model, wide]);
+    const exact = await read(wide, ids);
+    rmSync(wide);
+    const ours = logits(model, ids);
+    const theirs = await read(model, ids);
+
+    const r = compare(ids, ours, exact);
+    const peer = compare(ids, theirs.map((row) => row.map(Math.log)), exact);
+    measured('mote to the exact model', r);
+    measured('llama.cpp to the exact model', peer);
+    const direct = compare(ids, ours, theirs);
+    measured('mote to llama.cpp', direct);
     assert.ok(r.top1 >= 0.97, `top-1 ${r.top1}`);
     assert.ok(r.kl <= 0.005, `KL ${r.kl}`);
-    assert.ok(Math.abs(r.ours / r.theirs - 1) <= 0.005, `perplexity ${r.ours}, llama.cpp ${r.theirs}`);
+    assert.ok(r.top1 >= peer.top1 && r.kl <= peer.kl, 'further from the exact model than llama.cpp is');
+    assert.ok(Math.abs(r.ours / r.theirs - 1) <= 0.005, `perplexity ${r.ours}, exact ${r.theirs}`);
+    assert.ok(Math.abs(direct.ours / direct.theirs - 1) <= 0.005, `perplexity ${direct.ours}, ${direct.theirs}`);
 });
 
 test('TinyLlama knows the capital of France', () => {
