@@ -61,7 +61,7 @@ test('completion knows commands, options and values', { skip: shell('type -t com
     assert.equal(complete('run', '--te'), '--temp');
     assert.equal(complete('run', 'x', '--kv', 'f'), 'f16 f32');
     assert.equal(complete('convert', 'tiny.b'), 'tiny.bin');
-    assert.equal(complete('info', 'tin'), 'tiny.gguf');
+    assert.equal(complete('info', 'tiny.'), 'tiny.gguf');
 });
 
 test('an unknown command suggests the nearest', () => {

@@ -16,7 +16,7 @@ export const MOTE = path.resolve(process.env.MOTE ?? 'build/mote');
 export const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mote-cli-'));
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 export const file = (name) => path.join(folder, name);
-export const sanitized = fs.readFileSync(MOTE).includes('__sanitizer_');
+export const sanitized = ['__asan_', '__tsan_', '__ubsan_'].some((name) => fs.readFileSync(MOTE).includes(name));
 const env = {
     ...process.env,
     HOME: folder,
