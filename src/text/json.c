@@ -39,7 +39,7 @@ static int read_hex(struct reader *j, uint32_t *code) {
 /* The character of an escape, at the byte after the backslash. A surrogate alone becomes U+FFFD. */
 static void read_escape(struct reader *j) {
     static const char letters[] = "n\nt\tr\rb\bf\f\"\"\\\\//";
-    int c = j->at < j->n ? j->s[j->at++] : 0;
+    char c = j->at < j->n ? j->s[j->at++] : 0;
     uint32_t code = 0, low;
     for (const char *l = letters; *l; l += 2)
         if (c == *l) {
@@ -73,7 +73,7 @@ static struct value read_string(struct reader *j) {
             FAIL(j->r, "string without its closing quote");
             break;
         }
-        int c = j->s[j->at++];
+        char c = j->s[j->at++];
         if (c == '"' && !escaped) return mote_text_value_string(j->s + from, j->at - 1 - from);
         mote_text_render_put(j->r, j->s + plain, j->at - 1 - plain);
         if (c == '"' || j->r->status) break;

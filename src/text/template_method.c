@@ -260,7 +260,10 @@ static struct value range(struct render *r, struct args *args) {
         stop = start;
         start = 0;
     }
-    if (step == 0) FAIL(r, "range's step is 0");
+    if (step == 0) {
+        FAIL(r, "range's step is 0");
+        step = 1;
+    }
     uint64_t span = step > 0 ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
     uint64_t stride = step > 0 ? (uint64_t)step : 0 - (uint64_t)step, n = 0;
     if (!r->status && (step > 0 ? start < stop : start > stop)) n = (span - 1) / stride + 1;

@@ -118,9 +118,8 @@ static size_t read_digits(const char *s, size_t n, struct decimal *d, int after_
         if (s[i] == '_' && i && i + 1 < n && is_digit(s[i - 1]) && is_digit(s[i + 1])) continue;
         if (!is_digit(s[i])) break;
         uint32_t digit = (uint32_t)(s[i] - '0');
-        if (__builtin_mul_overflow(d->whole, 10, &d->whole) ||
-            __builtin_add_overflow(d->whole, digit, &d->whole))
-            d->fits = 0;
+        if (d->whole > INT64_MAX / 10 || (d->whole == INT64_MAX / 10 && digit > 7)) d->fits = 0;
+        if (d->fits) d->whole = d->whole * 10 + digit;
         int kept = d->n_digits < DIGITS;
         if (kept) {
             scale(&d->digits, 10, digit);

@@ -2,6 +2,7 @@
  *
  * template_operator.c: + - * / // % ** ~, comparisons, in, and slices, as in Python. Ints are of 64 bits and
  * overflow is an error. */
+#include "base/checked.h"
 #include "text/template_internal.h"
 
 static int is_number(struct value v) {
@@ -17,12 +18,21 @@ static int64_t checked(struct render *r, int overflow, int64_t value) {
     return overflow ? 0 : value;
 }
 
+/* 1 if a × b overflows; else writes it. */
+static int multiply(int64_t a, int64_t b, int64_t *c) {
+    uint64_t x = a < 0 ? 0 - (uint64_t)a : (uint64_t)a, y = b < 0 ? 0 - (uint64_t)b : (uint64_t)b, product;
+    int negative = (a < 0) != (b < 0);
+    if (!mote_base_mul(x, y, &product) || product > (uint64_t)INT64_MAX + negative) return 1;
+    *c = (int64_t)(negative ? 0 - product : product);
+    return 0;
+}
+
 static int64_t power(struct render *r, int64_t base, int64_t exponent) {
     int64_t result = 1;
     int overflow = 0, big = 0; /* big: base has overflowed, which matters only if it is used again */
     for (; exponent; exponent >>= 1) {
-        if (exponent & 1) overflow |= big || __builtin_mul_overflow(result, base, &result);
-        big |= __builtin_mul_overflow(base, base, &base);
+        if (exponent & 1) overflow |= big || multiply(result, base, &result);
+        big |= multiply(base, base, &base);
     }
     return checked(r, overflow, result);
 }
@@ -38,7 +48,7 @@ static struct value operate_ints(struct render *r, int op, int64_t a, int64_t b)
         overflow = __builtin_sub_overflow(a, b, &c);
         break;
     case '*':
-        overflow = __builtin_mul_overflow(a, b, &c);
+        overflow = multiply(a, b, &c);
         break;
     case T_POWER:
         c = power(r, a, b);
@@ -80,8 +90,10 @@ static struct value operate_floats(struct render *r, int op, double a, double b)
             FAIL(r, "** takes a whole exponent up to 4096");
             break;
         }
-        for (int n = (int)(b < 0 ? -b : b); n; n >>= 1, a *= a)
+        for (int n = (int)(b < 0 ? -b : b); n; n >>= 1) {
             if (n & 1) c *= a;
+            a *= a;
+        }
         if (b < 0) c = 1 / c;
     }
     return mote_text_value_float(c);

@@ -234,7 +234,8 @@ static struct node *parse_test(struct render *r, struct node *subject) {
 }
 
 /* The filters, tests and calls after an expression. */
-struct node *mote_text_parse_filters(struct render *r, struct node *node) {
+struct node *mote_text_parse_filters(struct render *r, struct node *subject) {
+    struct node *node = subject;
     for (;;) {
         if (mote_text_parse_accept(r, '|'))
             node = mote_text_parse_filter(r, node);
@@ -306,11 +307,8 @@ static int binary_level(const struct render *r) {
 
 static int take_operator(struct render *r) {
     int op = r->token.kind, negated = mote_text_parse_word(r, "not");
-    if (op != T_NAME)
-        mote_text_lex_next(r);
-    else if (mote_text_parse_word(r, "in"))
-        return negated ? T_NOT_IN : T_IN;
-    else if (negated)
+    if (op == T_NAME && mote_text_parse_word(r, "in")) return negated ? T_NOT_IN : T_IN;
+    if (negated)
         mote_text_parse_expect(r, T_IN, "'in' after 'not'");
     else
         mote_text_lex_next(r);

@@ -234,7 +234,8 @@ static void run_statement(struct render *r, const struct node *node) {
     }
 }
 
-void mote_text_run(struct render *r, const struct node *node) {
+void mote_text_run(struct render *r, const struct node *first) {
+    const struct node *node = first;
     if (mote_text_render_enter(r))
         for (; node && r->flow == FLOW_ON && mote_text_render_spend(r, 1); node = node->next) {
             r->at = node->at;
