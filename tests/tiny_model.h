@@ -123,7 +123,7 @@ static inline void tiny_tokenizer(struct tiny_writer *w) {
     }
     gguf_put_key_array(&w->keys, "tokenizer.ggml.token_type", 5, n);
     for (uint32_t i = 0; i < n; i++)
-        gguf_put_le(&w->keys, i == 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1, 4);
+        gguf_put_le(&w->keys, i == 0 ? 2 : i < 3 || i + w->change->n_special >= n ? 3 : i < 259 ? 6 : 1, 4);
     gguf_put_key_u32(&w->keys, "tokenizer.ggml.bos_token_id", 1);
     gguf_put_key_u32(&w->keys, "tokenizer.ggml.eos_token_id", 2);
     w->n_keys += 6;

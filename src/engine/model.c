@@ -58,6 +58,7 @@ mote_status mote_model_plan(const void *bytes, uint64_t n_bytes, uint64_t *block
     m.source.kind = counts.kind;
     m.source.n_tokens = (uint32_t)counts.n_tokens;
     m.source.n_merges = (uint32_t)counts.n_merges;
+    m.source.types = counts.types;
     if (counts.kind && counts.n_tokens && (status = mote_text_vocab_open(&m.source, &arena, NULL, error)))
         return status;
     m.config.n_layers = (uint32_t)counts.n_layers;

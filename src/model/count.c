@@ -30,6 +30,9 @@ void mote_model_count(const void *bytes, uint64_t n_bytes, struct mote_model_cou
         counts->kind = mote_model_vocabulary_kind(&file, &key);
         counts->n_tokens = n_strings(bytes, n_bytes, "tokenizer.ggml.tokens");
         counts->n_merges = n_strings(bytes, n_bytes, "tokenizer.ggml.merges");
+        if (peek(bytes, n_bytes, "tokenizer.ggml.token_type", &key) && key.type == MOTE_FORMAT_ARRAY &&
+            key.element == MOTE_FORMAT_I32 && key.n == counts->n_tokens)
+            counts->types = key.value;
     }
     if (peek(bytes, n_bytes, "general.architecture", &key) && !mote_format_string(&file, &key, &text, NULL)) {
         char name[128];

@@ -67,6 +67,7 @@ struct mote_model_weights {
 struct mote_model_counts {
     enum mote_text_kind kind;
     uint64_t n_tokens, n_merges, n_layers;
+    const uint8_t *types; /* [n_tokens] i32, of the tokens; NULL where the file has none */
 };
 void mote_model_count(const void *bytes, uint64_t n_bytes, struct mote_model_counts *counts);
 

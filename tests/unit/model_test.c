@@ -82,6 +82,7 @@ static void a_block_one_byte_short_is_refused(void **state) {
     assert_int_equal(mote_model_open(file.bytes, file.n, block, n, &model, &error), MOTE_OK);
     free(block);
     gguf_free(&file);
+    assert_int_equal(open_changed((struct tiny_change){.n_special = 40}), MOTE_OK); /* planned for as well */
 }
 
 static void a_file_may_be_only_a_vocabulary(void **state) {
