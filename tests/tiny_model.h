@@ -30,9 +30,10 @@ struct tiny_change {
     const char *string;
     const char *tensor; /* tensor given other dims and type */
     uint64_t dims[2];
-    uint32_t type;     /* 0: F32 */
-    int quantized;     /* matrices in Q8_0 */
-    uint32_t n_tokens; /* 0: TINY_V */
+    uint32_t type;      /* 0: F32 */
+    int quantized;      /* matrices in Q8_0 */
+    uint32_t n_special; /* of the last tokens: control tokens */
+    uint32_t n_tokens;  /* 0: TINY_V */
     int no_tokenizer, only_tokenizer;
     float rope_factor; /* not 0: adds rope_freqs.weight with it */
 };

@@ -45,7 +45,7 @@ struct mote_text_source {
 
 struct mote_text_vocab; /* opaque, lives in the arena */
 
-/* Builds a vocabulary. With a counting arena, only counts, from kind, pre, n_tokens, types and n_merges
+/* Builds a vocabulary. With a counting arena, only counts, from kind, n_tokens, types and n_merges
  * (vocab may then be NULL). Errors: FORMAT for what is wrong in the source (duplicate or malformed entries
  * that would change a result, ids out of range, merges that name no token), UNSUPPORTED for an unknown
  * pre-tokenizer. */
