@@ -143,7 +143,7 @@ static void values_out_of_range(void **state) {
         {"llama.rope.dimension_count", 10, "dimension_count"},
         {"llama.rope.dimension_count", 0, "dimension_count"},
         {"llama.rope.dimension_count", 3, "odd"},
-        {"llama.attention.key_length", 9, "heads of 9"},
+        {"llama.attention.key_length", 9, "rotates 9"},
         {"llama.attention.key_length", 0, "key_length"},
         {"llama.attention.value_length", 9, "heads of 8"},
         {"llama.context_length", 0, "context_length"},
