@@ -124,11 +124,11 @@ def main():
     print(" *")
     print(" * unicode_data.h: made by tools/unicode.py from the Unicode Character Database; see there for the form.")
     print(" * Do not edit. */")
+    print("/* clang-format off */")
     for i, name in enumerate(CLASSES):
         print("#define UNICODE_%s %d" % (name, i))
     print("#define UNICODE_UPPER_FIRST %d" % UPPER_FIRST)
     print("#define UNICODE_LOWER_FIRST %d" % LOWER_FIRST)
-    print("/* clang-format off */")
     table("uint8_t", "class_ascii", classes[:128], "%d")
     table("uint8_t", "class_runs", stream, "%d")
     table("uint32_t", "class_starts", starts, "0x%X")

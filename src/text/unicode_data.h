@@ -2,6 +2,7 @@
  *
  * unicode_data.h: made by tools/unicode.py from the Unicode Character Database; see there for the form.
  * Do not edit. */
+/* clang-format off */
 #define UNICODE_UNASSIGNED 0
 #define UNICODE_CONTROL 1
 #define UNICODE_UPPER 2
@@ -14,7 +15,6 @@
 #define UNICODE_SEPARATOR 9
 #define UNICODE_UPPER_FIRST 10
 #define UNICODE_LOWER_FIRST 11
-/* clang-format off */
 static const uint8_t class_ascii[128] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 9, 7, 7,
     7, 8, 7, 7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 8, 8, 8, 7, 7, 2, 2, 2, 2, 2,
