@@ -28,6 +28,7 @@
 #include "apps/cli/buffer.h"
 #include "apps/cli/cli.h"
 #include "apps/cli/convert.h"
+#include "apps/cli/gguf.h"
 #include "apps/cli/options.h"
 #include "apps/cli/print.h"
 
@@ -124,64 +125,6 @@ static int lay_out(const char *path, const struct checkpoint *c, struct layout *
                     (unsigned long long)expected, (unsigned long long)c->map.n_bytes);
 }
 
-/* ---- the directory of the GGUF file, built in memory; a failed append shows at the end ---- */
-
-struct writer {
-    struct cli_buffer bytes;
-    uint64_t n_keys;
-    int failed;
-};
-
-static void put(struct writer *w, const void *bytes, size_t n) {
-    if (!w->failed) w->failed = !cli_buffer_append(&w->bytes, bytes, n);
-}
-
-static void put_u32(struct writer *w, uint32_t value) {
-    unsigned char p[4] = {value & 255, value >> 8 & 255, value >> 16 & 255, value >> 24};
-    put(w, p, 4);
-}
-
-static void put_u64(struct writer *w, uint64_t value) {
-    put_u32(w, (uint32_t)value);
-    put_u32(w, (uint32_t)(value >> 32));
-}
-
-static void put_string(struct writer *w, const char *text, size_t n) {
-    put_u64(w, n);
-    put(w, text, n);
-}
-
-enum { TYPE_U32 = 4, TYPE_I32 = 5, TYPE_F32 = 6, TYPE_BOOL = 7, TYPE_STRING = 8, TYPE_ARRAY = 9 };
-
-static void key(struct writer *w, const char *name, uint32_t type) {
-    put_string(w, name, strlen(name));
-    put_u32(w, type);
-    w->n_keys++;
-}
-
-static void key_u32(struct writer *w, const char *name, uint64_t value) {
-    key(w, name, TYPE_U32);
-    put_u32(w, (uint32_t)value);
-}
-
-static void key_f32(struct writer *w, const char *name, float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    key(w, name, TYPE_F32);
-    put_u32(w, bits);
-}
-
-static void key_string(struct writer *w, const char *name, const char *text) {
-    key(w, name, TYPE_STRING);
-    put_string(w, text, strlen(text));
-}
-
-static void key_array(struct writer *w, const char *name, uint32_t element, uint64_t n) {
-    key(w, name, TYPE_ARRAY);
-    put_u32(w, element);
-    put_u64(w, n);
-}
-
 /* ---- the vocabulary ---- */
 
 enum { UNKNOWN = 2, CONTROL = 3, NORMAL = 1, BYTE = 6 };
@@ -222,14 +165,19 @@ static int has_bare_bytes(const struct piece *pieces, uint64_t n_vocab) {
         const struct piece *piece = &pieces[FIRST_BYTE + i];
         unsigned char utf8[2] = {(unsigned char)(i < 128 ? i : 0xc0 | i >> 6),
                                  (unsigned char)(0x80 | (i & 63))};
-        if (piece->n != (i < 128 ? 1 : 2) || memcmp(piece->text, utf8, piece->n)) return 0;
+        if (piece->n != (i < 128 ? 1 : 2) || memcmp(piece->text, utf8, piece->n) != 0) return 0;
     }
     return 1;
 }
 
+static int is_hex_digit(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
 static int is_named_byte(const struct piece *piece) {
-    if (piece->n != 6 || memcmp(piece->text, "<0x", 3) || piece->text[5] != '>') return 0;
-    return memchr("0123456789ABCDEF", piece->text[3], 16) && memchr("0123456789ABCDEF", piece->text[4], 16);
+    const char *text = piece->text;
+    return piece->n == 6 && text[0] == '<' && text[1] == '0' && text[2] == 'x' && is_hex_digit(text[3]) &&
+           is_hex_digit(text[4]) && text[5] == '>';
 }
 
 static int type_of(uint64_t id, const struct piece *piece, int bare_bytes) {
@@ -238,97 +186,97 @@ static int type_of(uint64_t id, const struct piece *piece, int bare_bytes) {
 }
 
 /* A piece as SentencePiece itself has it: ▁ (E2 96 81) where the tokenizer file has a space. */
-static void put_piece(struct writer *w, const struct piece *piece) {
+static void put_piece(struct cli_gguf *w, const struct piece *piece) {
     size_t n_spaces = 0;
     for (uint32_t i = 0; i < piece->n; i++)
         n_spaces += piece->text[i] == ' ';
-    put_u64(w, piece->n + 2 * n_spaces);
+    cli_gguf_put_u64(w, piece->n + 2 * n_spaces);
     for (uint32_t i = 0; i < piece->n; i++)
         if (piece->text[i] == ' ')
-            put(w, "\xe2\x96\x81", 3);
+            cli_gguf_put(w, "\xe2\x96\x81", 3);
         else
-            put(w, piece->text + i, 1);
+            cli_gguf_put(w, piece->text + i, 1);
 }
 
-static void put_vocabulary(struct writer *w, const struct piece *pieces, uint64_t n_vocab) {
+static void put_vocabulary(struct cli_gguf *w, const struct piece *pieces, uint64_t n_vocab) {
     static const char *const first[3] = {"<unk>", "<s>", "</s>"};
     int bare_bytes = has_bare_bytes(pieces, n_vocab);
-    key_string(w, "tokenizer.ggml.model", "llama");
-    key_array(w, "tokenizer.ggml.tokens", TYPE_STRING, n_vocab);
+    cli_gguf_key_string(w, "tokenizer.ggml.model", "llama");
+    cli_gguf_key_array(w, "tokenizer.ggml.tokens", CLI_GGUF_STRING, n_vocab);
     for (uint64_t i = 0; i < n_vocab; i++)
         if (i < FIRST_BYTE) {
-            put_string(w, first[i], strlen(first[i]));
+            cli_gguf_put_string(w, first[i], strlen(first[i]));
         } else if (bare_bytes && i < AFTER_BYTES) {
             char name[8];
             snprintf(name, sizeof name, "<0x%02X>", (unsigned)(i - FIRST_BYTE));
-            put_string(w, name, 6);
+            cli_gguf_put_string(w, name, 6);
         } else {
             put_piece(w, &pieces[i]);
         }
-    key_array(w, "tokenizer.ggml.scores", TYPE_F32, n_vocab);
+    cli_gguf_key_array(w, "tokenizer.ggml.scores", CLI_GGUF_F32, n_vocab);
     for (uint64_t i = 0; i < n_vocab; i++)
-        put_u32(w, pieces[i].score_bits);
-    key_array(w, "tokenizer.ggml.token_type", TYPE_I32, n_vocab);
+        cli_gguf_put_u32(w, pieces[i].score_bits);
+    cli_gguf_key_array(w, "tokenizer.ggml.token_type", CLI_GGUF_I32, n_vocab);
     for (uint64_t i = 0; i < n_vocab; i++)
-        put_u32(w, (uint32_t)type_of(i, &pieces[i], bare_bytes));
-    key_u32(w, "tokenizer.ggml.unknown_token_id", 0);
-    key_u32(w, "tokenizer.ggml.bos_token_id", 1);
-    key_u32(w, "tokenizer.ggml.eos_token_id", 2);
+        cli_gguf_put_u32(w, (uint32_t)type_of(i, &pieces[i], bare_bytes));
+    cli_gguf_key_u32(w, "tokenizer.ggml.unknown_token_id", 0);
+    cli_gguf_key_u32(w, "tokenizer.ggml.bos_token_id", 1);
+    cli_gguf_key_u32(w, "tokenizer.ggml.eos_token_id", 2);
     for (int i = 0; i < 3; i++) {
         static const char *const names[3] = {"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token",
                                              "tokenizer.ggml.add_space_prefix"};
         unsigned char value = i != 1;
-        key(w, names[i], TYPE_BOOL);
-        put(w, &value, 1);
+        cli_gguf_key(w, names[i], CLI_GGUF_BOOL);
+        cli_gguf_put(w, &value, 1);
     }
 }
 
 /* ---- the file ---- */
 
-static void put_config(struct writer *w, const struct checkpoint *c, const char *name) {
-    key_string(w, "general.architecture", "llama");
-    key_string(w, "general.name", name);
-    key_u32(w, "general.file_type", 0); /* all f32 */
-    key_u32(w, "llama.vocab_size", c->n_vocab);
-    key_u32(w, "llama.context_length", c->n_context);
-    key_u32(w, "llama.embedding_length", c->dim);
-    key_u32(w, "llama.block_count", c->n_layers);
-    key_u32(w, "llama.feed_forward_length", c->hidden);
-    key_u32(w, "llama.attention.head_count", c->n_heads);
-    key_u32(w, "llama.attention.head_count_kv", c->n_kv_heads);
-    key_u32(w, "llama.rope.dimension_count", c->dim / c->n_heads);
-    key_f32(w, "llama.rope.freq_base", 10000);
-    key_f32(w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
+static void put_config(struct cli_gguf *w, const struct checkpoint *c, const char *name) {
+    cli_gguf_key_string(w, "general.architecture", "llama");
+    cli_gguf_key_string(w, "general.name", name);
+    cli_gguf_key_u32(w, "general.file_type", 0); /* all f32 */
+    cli_gguf_key_u32(w, "llama.vocab_size", c->n_vocab);
+    cli_gguf_key_u32(w, "llama.context_length", c->n_context);
+    cli_gguf_key_u32(w, "llama.embedding_length", c->dim);
+    cli_gguf_key_u32(w, "llama.block_count", c->n_layers);
+    cli_gguf_key_u32(w, "llama.feed_forward_length", c->hidden);
+    cli_gguf_key_u32(w, "llama.attention.head_count", c->n_heads);
+    cli_gguf_key_u32(w, "llama.attention.head_count_kv", c->n_kv_heads);
+    cli_gguf_key_u32(w, "llama.rope.dimension_count", c->dim / c->n_heads);
+    cli_gguf_key_f32(w, "llama.rope.freq_base", 10000);
+    cli_gguf_key_f32(w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
 }
 
 /* Header, keys and tensor entries, padded to where the data begins. n_keys is known only after the keys are
  * written, so it is put in its place at the end. */
-static void put_directory(struct writer *w, const struct checkpoint *c, const struct piece *pieces,
+static void put_directory(struct cli_gguf *w, const struct checkpoint *c, const struct piece *pieces,
                           const struct layout *layout, const char *name) {
-    put(w, "GGUF", 4);
-    put_u32(w, 3);
-    put_u64(w, layout->n);
-    put_u64(w, 0);
+    cli_gguf_put(w, "GGUF", 4);
+    cli_gguf_put_u32(w, 3);
+    cli_gguf_put_u64(w, layout->n);
+    cli_gguf_put_u64(w, 0);
     put_config(w, c, name);
     put_vocabulary(w, pieces, c->n_vocab);
     uint64_t offset = 0;
     for (uint64_t i = 0; i < layout->n; i++) {
         const struct tensor *t = &layout->list[i];
-        put_string(w, t->name, strlen(t->name));
-        put_u32(w, (uint32_t)t->n_dims);
+        cli_gguf_put_string(w, t->name, strlen(t->name));
+        cli_gguf_put_u32(w, (uint32_t)t->n_dims);
         for (uint64_t k = 0; k < t->n_dims; k++)
-            put_u64(w, t->dims[k]);
-        put_u32(w, 0); /* F32 */
-        put_u64(w, offset);
+            cli_gguf_put_u64(w, t->dims[k]);
+        cli_gguf_put_u32(w, 0); /* F32 */
+        cli_gguf_put_u64(w, offset);
         offset += (t->n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     while (!w->failed && w->bytes.n % ALIGNMENT)
-        put(w, "", 1);
+        cli_gguf_put(w, "", 1);
     for (int i = 0; i < 8 && !w->failed; i++)
         w->bytes.data[16 + i] = (char)(w->n_keys >> 8 * i & 255);
 }
 
-static int write_all(FILE *file, const struct writer *w, const struct checkpoint *c,
+static int write_all(FILE *file, const struct cli_gguf *w, const struct checkpoint *c,
                      const struct layout *layout) {
     static const char zeros[ALIGNMENT];
     if (fwrite(w->bytes.data, 1, w->bytes.n, file) != w->bytes.n) return 0;
@@ -343,7 +291,7 @@ static int write_all(FILE *file, const struct writer *w, const struct checkpoint
 }
 
 /* Writes beside out and renames. */
-static int write_file(const char *out, const struct writer *w, const struct checkpoint *c,
+static int write_file(const char *out, const struct cli_gguf *w, const struct checkpoint *c,
                       const struct layout *layout) {
     char aside[4096];
     int n = snprintf(aside, sizeof aside, "%s.part-XXXXXX", out);
@@ -369,7 +317,7 @@ static int write_file(const char *out, const struct writer *w, const struct chec
 static int convert(const struct checkpoint *c, const struct layout *layout, const char *tokenizer,
                    const struct mote_posix_map *map, const char *name, const char *out) {
     struct piece *pieces = calloc(c->n_vocab, sizeof *pieces);
-    struct writer w = {0};
+    struct cli_gguf w = {0};
     int code = pieces ? read_pieces(tokenizer, map, pieces, c->n_vocab) : CLI_OK;
     if (!code && c->n_vocab < 3) code = cli_fail(CLI_MODEL, "%s: fewer than three tokens", tokenizer);
     if (!code && pieces) put_directory(&w, c, pieces, layout, name);

@@ -6,8 +6,8 @@
  *     logits ─ sample ─ token ─ detokenize ─ hold back what may become a stop string ─ out
  *                         └─ feed ─ logits …
  *
- * The prompt goes in small chunks so that Ctrl-C is noticed between them; by the library's promise the logits
- * do not depend on where it was cut.
+ * The prompt goes in chunks of about a fifth of a second, so that Ctrl-C is noticed between them; by the
+ * library's promise the logits do not depend on where it was cut.
  *
  * When the context is full and a shift is wanted, the first n_keep tokens (the system prompt) stay, the older
  * half of the others is dropped, and the newer half is computed again at its new positions. */
@@ -19,7 +19,7 @@
 
 #include "apps/cli/generate.h"
 
-enum { CHUNK = 64 };
+enum { LEAST_CHUNK = 8, MOST_CHUNK = 128 };
 
 int cli_seed(uint64_t *seed) {
     while (!*seed)
@@ -30,7 +30,7 @@ int cli_seed(uint64_t *seed) {
 
 int cli_generator_open(struct cli_generator *generator, const struct cli_model *model,
                        const struct cli_sampling *sampling) {
-    *generator = (struct cli_generator){.model = model, .sampling = sampling};
+    *generator = (struct cli_generator){.model = model, .sampling = sampling, .chunk = MOST_CHUNK / 4};
     generator->sample_bytes = mote_sample_plan(model->info.n_vocab);
     generator->max_piece = mote_detokenize_max(model->model);
     generator->sample_work = mote_posix_block_open(generator->sample_bytes);
@@ -53,16 +53,22 @@ void cli_generator_close(struct cli_generator *generator) {
 
 /* Feeds tokens at the end of the session; logits for the last. */
 static int feed(struct cli_generator *generator, const mote_token *tokens, size_t n) {
-    mote_row rows[CHUNK];
+    mote_row rows[MOST_CHUNK];
     mote_error error = {0};
+    double before = n > 1 ? cli_clock() : 0;
     for (size_t at = 0; at < n;) {
         if (cli_interrupted) return CLI_INTERRUPTED;
-        size_t n_rows = n - at < CHUNK ? n - at : CHUNK;
+        size_t n_rows = n - at < generator->chunk ? n - at : generator->chunk;
         for (size_t i = 0; i < n_rows; i++)
             rows[i] = (mote_row){generator->session, tokens[at + i], at + i + 1 == n};
         if (mote_context_step(generator->model->context, rows, n_rows, &error))
             return cli_model_fail(generator->model, &error);
         at += n_rows;
+        if (at == n) break;
+        double now = cli_clock();
+        if (now - before < 0.1 && generator->chunk < MOST_CHUNK) generator->chunk *= 2;
+        if (now - before > 0.3 && generator->chunk > LEAST_CHUNK) generator->chunk /= 2;
+        before = now;
     }
     return CLI_OK;
 }
@@ -137,7 +143,7 @@ static size_t clear_of_stops(const struct cli_buffer *held, const struct cli_tex
     for (size_t i = 0; i < stops->n; i++) {
         size_t n = strlen(stops->list[i]) - 1;
         if (n > held->n) n = held->n;
-        while (n && memcmp(held->data + held->n - n, stops->list[i], n))
+        while (n && memcmp(held->data + held->n - n, stops->list[i], n) != 0)
             n--;
         if (held->n - n < first) first = held->n - n;
     }

@@ -30,6 +30,7 @@ struct cli_generator {
     struct cli_buffer held; /* text that may be the beginning of a stop string */
     uint32_t n_keep;        /* tokens at the beginning that a context shift keeps */
     int keep_space;         /* the answer continues a text: its leading space is its own */
+    size_t chunk;           /* rows of one step: fewer on a slow machine */
     double started;
     struct cli_stats stats; /* of the last answer */
     enum cli_end end;

@@ -45,7 +45,7 @@ static int count_types(const struct cli_model *model, struct mix *mix) {
         if (status)
             return cli_fail(cli_status_code(status), "tensor %u: %s", (unsigned)i, mote_status_text(status));
         size_t k = 0;
-        while (k < mix->n && strcmp(mix->type[k], tensor.type))
+        while (k < mix->n && strcmp(mix->type[k], tensor.type) != 0)
             k++;
         if (k == MOST_TYPES) continue;
         if (k == mix->n) mix->type[mix->n++] = tensor.type;

@@ -86,7 +86,7 @@ static void print_overview(FILE *out) {
 }
 
 static int version(int argc, char **argv) {
-    if (argc > 1 && strcmp(argv[1], "--help") && strcmp(argv[1], "-h"))
+    if (argc > 1 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0)
         return cli_fail(CLI_USAGE, "version: it takes no arguments");
     (void)argv;
     puts(argc > 1 ? "usage: mote version\n\nPrints the version." : "mote " MOTE_VERSION);

@@ -130,8 +130,8 @@ static int store(const struct cli_option *option, void *target, const char *text
     case CLI_LEVEL:
         return mote_posix_cpu_level(text, target);
     case CLI_KV:
-        if (strcmp(text, "f16") && strcmp(text, "f32")) return 0;
-        *(mote_kv_type *)target = strcmp(text, "f32") ? MOTE_KV_F16 : MOTE_KV_F32;
+        if (strcmp(text, "f16") != 0 && strcmp(text, "f32") != 0) return 0;
+        *(mote_kv_type *)target = strcmp(text, "f32") == 0 ? MOTE_KV_F32 : MOTE_KV_F16;
         return 1;
     }
     return 0;
@@ -163,7 +163,6 @@ static void make_table(const struct cli_grammar *grammar, struct table *table) {
     char *letters = table->letters;
     *letters++ = ':'; /* a missing value comes back as ':' */
     *letters++ = 'h';
-    table->n = 0;
     for (size_t i = 0; i < CLI_MOST_GROUPS && grammar->groups[i].options; i++)
         for (const struct cli_option *option = grammar->groups[i].options; option->name; option++) {
             table->options[table->n] = option;
@@ -181,17 +180,25 @@ static void make_table(const struct cli_grammar *grammar, struct table *table) {
     table->words[table->n + 1] = (struct option){0};
 }
 
-/* What getopt found, as an index into the table. */
-static size_t index_of(const struct table *table, int found) {
-    if (found >= FIRST_VALUE) return (size_t)(found - FIRST_VALUE);
-    size_t i = 0;
-    while (table->options[i]->letter != found)
-        i++;
-    return i;
+/* The option that getopt found, and where its value goes; NULL if it is none. */
+static const struct cli_option *find(const struct table *table, int found, void **target) {
+    for (size_t i = 0; i < table->n; i++) {
+        if (found != FIRST_VALUE + (int)i && found != table->options[i]->letter) continue;
+        *target = table->targets[i];
+        return table->options[i];
+    }
+    return NULL;
+}
+
+static int refuse_option(const char *command, char **argv) {
+    char letter[3] = {'-', (char)optopt, 0};
+    int is_letter = optopt > 0 && optopt < HELP;
+    return cli_fail(CLI_USAGE, "%s: unknown option %s (see mote %s --help)", command,
+                    is_letter ? letter : argv[optind - 1], command);
 }
 
 int cli_parse(int argc, char **argv, const struct cli_grammar *grammar, char ***arguments, int *n_arguments) {
-    struct table table;
+    struct table table = {.n = 0};
     make_table(grammar, &table);
     const char *command = argv[0];
     opterr = 0;
@@ -204,15 +211,10 @@ int cli_parse(int argc, char **argv, const struct cli_grammar *grammar, char ***
         if (found == ':')
             return cli_fail(CLI_USAGE, "%s: %s needs a value (see mote %s --help)", command, argv[optind - 1],
                             command);
-        if (found == '?') {
-            char letter[3] = {'-', (char)optopt, 0};
-            int is_letter = optopt > 0 && optopt < HELP;
-            return cli_fail(CLI_USAGE, "%s: unknown option %s (see mote %s --help)", command,
-                            is_letter ? letter : argv[optind - 1], command);
-        }
-        size_t i = index_of(&table, found);
-        if (!store(table.options[i], table.targets[i], optarg))
-            return refuse(command, table.options[i], optarg);
+        void *target = NULL;
+        const struct cli_option *option = find(&table, found, &target);
+        if (!option) return refuse_option(command, argv);
+        if (!store(option, target, optarg)) return refuse(command, option, optarg);
     }
     *arguments = argv + optind;
     *n_arguments = argc - optind;

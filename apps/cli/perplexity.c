@@ -78,7 +78,7 @@ static int parse_ids(struct work *work, const char *path) {
     if (!code && !cli_buffer_append(&text, "", 1)) code = cli_fail(CLI_MEMORY, "not enough memory");
     if (!code) work->tokens = malloc((text.n / 2 + 1) * sizeof *work->tokens);
     if (!code && !work->tokens) code = cli_fail(CLI_MEMORY, "not enough memory");
-    for (char *rest = text.data, *word; !code && (word = strsep(&rest, " \t\r\n"));) {
+    for (char *rest = text.data, *word; !code && work->tokens && (word = strsep(&rest, " \t\r\n"));) {
         uint64_t id;
         if (!*word) continue;
         if (!cli_parse_count(word, 0, work->model.info.n_vocab - 1, &id))

@@ -62,21 +62,22 @@ static void limit(uint32_t *n, long long quota, long long period) {
     if (whole < (long long)*n) *n = (uint32_t)whole;
 }
 
+/* "max" and "-1", which mean no quota, come out as 0 and -1. */
 static void limit_v2(uint32_t *n, const char *directory) {
-    char path[4200], line[128];
-    long long quota, period;
+    char path[4200], line[128], *end;
     snprintf(path, sizeof path, "%s/cpu.max", directory);
-    if (read_line(path, line, sizeof line) && sscanf(line, "%lld %lld", &quota, &period) == 2)
-        limit(n, quota, period);
+    if (!read_line(path, line, sizeof line)) return;
+    long long quota = strtoll(line, &end, 10);
+    limit(n, quota, strtoll(end, NULL, 10));
 }
 
 static void limit_v1(uint32_t *n, const char *directory) {
     char path[4200], line[128];
     snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", directory);
     if (!read_line(path, line, sizeof line)) return;
-    long long quota = atoll(line);
+    long long quota = strtoll(line, NULL, 10);
     snprintf(path, sizeof path, "%s/cpu.cfs_period_us", directory);
-    if (read_line(path, line, sizeof line)) limit(n, quota, atoll(line));
+    if (read_line(path, line, sizeof line)) limit(n, quota, strtoll(line, NULL, 10));
 }
 
 /* A quota set on any group above binds too: walks from the group's folder up to the mount. Inside a container

@@ -91,7 +91,7 @@ int mote_posix_cpu_level(const char *name, uint32_t *bits) {
         return 1;
     }
     for (size_t i = 0; mote_posix_cpu_levels[i]; i++) {
-        if (strcmp(name, mote_posix_cpu_levels[i])) continue;
+        if (strcmp(name, mote_posix_cpu_levels[i]) != 0) continue;
         *bits = level_bits[i];
         return 1;
     }

@@ -21,8 +21,8 @@ uint32_t mote_posix_cores(void);
  * Returns NULL when memory or threads run out (errno says). */
 struct mote_posix_host;
 struct mote_posix_host *mote_posix_host_open(uint32_t n_threads, uint32_t cpu);
-void mote_posix_host_close(struct mote_posix_host *host);
-const mote_host *mote_posix_host_get(const struct mote_posix_host *host);
+void mote_posix_host_close(struct mote_posix_host *pool);
+const mote_host *mote_posix_host_get(const struct mote_posix_host *pool);
 
 /* A read-only map of a whole file. Returns 0 with errno set on failure; an empty file maps as bytes NULL,
  * n_bytes 0. */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gguf.h: writes the directory of a GGUF file into memory. Every function appends; one that finds no memory
+ * sets failed, and all that follow do nothing, so that it is looked at once, at the end. */
+#ifndef MOTE_CLI_GGUF_H
+#define MOTE_CLI_GGUF_H
+
+#include <stdint.h>
+
+#include "apps/cli/buffer.h"
+
+struct cli_gguf {
+    struct cli_buffer bytes;
+    uint64_t n_keys;
+    int failed;
+};
+
+enum {
+    CLI_GGUF_U32 = 4,
+    CLI_GGUF_I32 = 5,
+    CLI_GGUF_F32 = 6,
+    CLI_GGUF_BOOL = 7,
+    CLI_GGUF_STRING = 8,
+    CLI_GGUF_ARRAY = 9,
+};
+
+void cli_gguf_put(struct cli_gguf *w, const void *bytes, size_t n);
+void cli_gguf_put_u32(struct cli_gguf *w, uint32_t value);
+void cli_gguf_put_u64(struct cli_gguf *w, uint64_t value);
+void cli_gguf_put_string(struct cli_gguf *w, const char *text, size_t n);
+
+/* A key's name and type; its value is to follow. */
+void cli_gguf_key(struct cli_gguf *w, const char *name, uint32_t type);
+/* Whole keys; of an array, n elements are to follow. */
+void cli_gguf_key_u32(struct cli_gguf *w, const char *name, uint64_t value);
+void cli_gguf_key_f32(struct cli_gguf *w, const char *name, float value);
+void cli_gguf_key_string(struct cli_gguf *w, const char *name, const char *text);
+void cli_gguf_key_array(struct cli_gguf *w, const char *name, uint32_t element, uint64_t n);
+
+#endif
