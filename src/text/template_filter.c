@@ -12,10 +12,40 @@
     X(capitalize)                                                                                            \
     X(count)                                                                                                 \
     X(d)                                                                                                     \
-    X(default) X(dictsort) X(e) X(escape) X(first) X(float) X(groupby) X(indent) X(int) X(items) X(join)     \
-        X(last) X(length) X(list) X(lower) X(map) X(max) X(min) X(reject) X(rejectattr) X(replace)           \
-            X(reverse) X(round) X(safe) X(select) X(selectattr) X(sort) X(string) X(sum) X(title) X(tojson)  \
-                X(trim) X(unique) X(upper)
+    X(default)                                                                                               \
+    X(dictsort)                                                                                              \
+    X(e)                                                                                                     \
+    X(escape)                                                                                                \
+    X(first)                                                                                                 \
+    X(float)                                                                                                 \
+    X(groupby)                                                                                               \
+    X(indent)                                                                                                \
+    X(int)                                                                                                   \
+    X(items)                                                                                                 \
+    X(join)                                                                                                  \
+    X(last)                                                                                                  \
+    X(length)                                                                                                \
+    X(list)                                                                                                  \
+    X(lower)                                                                                                 \
+    X(map)                                                                                                   \
+    X(max)                                                                                                   \
+    X(min)                                                                                                   \
+    X(reject)                                                                                                \
+    X(rejectattr)                                                                                            \
+    X(replace)                                                                                               \
+    X(reverse)                                                                                               \
+    X(round)                                                                                                 \
+    X(safe)                                                                                                  \
+    X(select)                                                                                                \
+    X(selectattr)                                                                                            \
+    X(sort)                                                                                                  \
+    X(string)                                                                                                \
+    X(sum)                                                                                                   \
+    X(title)                                                                                                 \
+    X(tojson)                                                                                                \
+    X(trim)                                                                                                  \
+    X(unique)                                                                                                \
+    X(upper)
 
 #define FILTER_ENUM(name) F_##name,
 #define FILTER_NAME(name) #name "\0"

@@ -245,6 +245,26 @@ static void json_string(void **state) {
     }
 }
 
+static void numbers(void **state) {
+    (void)state;
+    /* the shortest digits, at the ends of the range and where the gap below a float is half the one above */
+    expect(
+        "{{ x|tojson }}",
+        "{\"x\": [4.9406564584124654e-324, 2.2250738585072011e-308, 2.2250738585072014e-308, "
+        "1.7976931348623158e308,"
+        " 9007199254740993.0, 1e23, 8.41e21, 9.5e-3, 2e-4, 9.99e-5, 1e15, 1e16, 123456789012345680.0, 0.1, "
+        "-0.0]}",
+        "[5e-324, 2.225073858507201e-308, 2.2250738585072014e-308, 1.7976931348623157e+308, "
+        "9007199254740992.0, 1e+23,"
+        " 8.41e+21, 0.0095, 0.0002, 9.99e-05, 1000000000000000.0, 1e+16, 1.2345678901234568e+17, 0.1, -0.0]");
+    /* exactly half way between two floats: to even; a digit far behind decides otherwise */
+    expect("{{ 1.00000000000000011102230246251565404236316680908203125 }} "
+           "{{ 1.000000000000000111022302462515654042363166809082031250000000000000000000001 }}",
+           "{}", "1.0 1.0000000000000002");
+    expect("{{ 9223372036854775807 }} {{ 9223372036854775808 }} {{ 1_000 }}", "{}",
+           "9223372036854775807 9.223372036854776e+18 1000");
+}
+
 /* Every size of work and output block up to enough: refused cleanly, then the same text. */
 static void every_block_size(void **state) {
     (void)state;
@@ -317,6 +337,7 @@ int main(void) {
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(bytes_that_are_no_utf8),
         cmocka_unit_test(json_string),
+        cmocka_unit_test(numbers),
         cmocka_unit_test(every_block_size),
         cmocka_unit_test(every_prefix),
     };
