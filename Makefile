@@ -33,6 +33,9 @@ $(BUILD)/src/kernel/%_avx2.o:       ISA := -mavx2 -mf16c
 $(BUILD)/src/kernel/%_avxvnni.o:    ISA := -mavx2 -mf16c -mavxvnni
 $(BUILD)/src/kernel/%_avx512.o:     ISA := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
 $(BUILD)/src/kernel/%_avx512vnni.o: ISA := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
+else ifneq ($(filter aarch64 arm64,$(ARCH)),)
+$(BUILD)/src/kernel/%_dotprod.o:    ISA := -march=armv8.2-a+dotprod
+$(BUILD)/src/kernel/%_i8mm.o:       ISA := -march=armv8.2-a+dotprod+i8mm
 endif
 
 .DELETE_ON_ERROR:

@@ -20,6 +20,11 @@ void mote_kernel_product_overlay__avx512(struct mote_kernels *table);
 void mote_kernel_product_overlay__avx512vnni(struct mote_kernels *table);
 void mote_kernel_float_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_float_overlay__avx512(struct mote_kernels *table);
+#elif defined(__aarch64__)
+void mote_kernel_product_overlay__neon(struct mote_kernels *table);
+void mote_kernel_product_overlay__dotprod(struct mote_kernels *table);
+void mote_kernel_product_overlay__i8mm(struct mote_kernels *table);
+void mote_kernel_float_overlay__neon(struct mote_kernels *table);
 #endif
 
 #endif

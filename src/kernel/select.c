@@ -23,6 +23,13 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_product_overlay__avx512(table);
     mote_kernel_float_overlay__avx512(table);
     if (cpu & MOTE_CPU_AVX512VNNI) mote_kernel_product_overlay__avx512vnni(table);
+#elif defined(__aarch64__)
+    if (!(cpu & MOTE_CPU_NEON)) return;
+    mote_kernel_product_overlay__neon(table);
+    mote_kernel_float_overlay__neon(table);
+    if (!(cpu & MOTE_CPU_DOTPROD)) return;
+    mote_kernel_product_overlay__dotprod(table);
+    if (cpu & MOTE_CPU_I8MM) mote_kernel_product_overlay__i8mm(table);
 #else
     (void)cpu;
 #endif

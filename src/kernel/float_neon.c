@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * float_neon.c: the float work (float_lanes.h) on the 128-bit vectors of AArch64. FCVTL and FCVTN convert f16
+ * exactly as float.h does, but for the payload of a NaN. */
+#include "kernel/level.h"
+
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#define WIDTH           4
+#define HAS_CONVERSIONS 1
+
+static inline float32x4_t load_f16(const uint8_t *p) {
+    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
+
+static inline float32x4_t load_bf16(const uint8_t *p) {
+    return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
+}
+
+static inline void store_f16(uint16_t *p, float32x4_t v) {
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
+}
+
+#include "kernel/float_lanes.h"
+
+void mote_kernel_float_overlay__neon(struct mote_kernels *table) {
+    overlay(table);
+}
+
+#endif
