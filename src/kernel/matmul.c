@@ -23,7 +23,7 @@ enum {
     FLOAT_ROWS = 16, /* float rows that meet all columns before the next */
 };
 
-struct work {
+struct scratch {
     int8_t *rows;       /* [16][CHUNK] */
     float *scale, *min; /* [16][CHUNK_GROUPS] */
     struct mote_kernel_panel panel;
@@ -43,15 +43,15 @@ uint64_t mote_kernel_matmul_plan(uint32_t k) {
     return up(chunk + 2 * panel_scales(k) * sizeof(float) + (uint64_t)k * MOTE_KERNEL_ROWS);
 }
 
-static struct work lay_out(void *block, uint32_t k) {
-    struct work work;
-    work.scale = block;
-    work.min = work.scale + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
-    work.panel.scale = work.min + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
-    work.panel.min = work.panel.scale + panel_scales(k);
-    work.rows = (int8_t *)(work.panel.min + panel_scales(k));
-    work.panel.q = (uint8_t *)(work.rows + MOTE_KERNEL_ROWS * CHUNK);
-    return work;
+static struct scratch lay_out(void *work, uint32_t k) {
+    struct scratch scratch;
+    scratch.scale = work;
+    scratch.min = scratch.scale + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
+    scratch.panel.scale = scratch.min + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
+    scratch.panel.min = scratch.panel.scale + panel_scales(k);
+    scratch.rows = (int8_t *)(scratch.panel.min + panel_scales(k));
+    scratch.panel.q = (uint8_t *)(scratch.rows + MOTE_KERNEL_ROWS * CHUNK);
+    return scratch;
 }
 
 /* from [16][CHUNK_GROUPS] to [n][16]: floats are four-byte pieces to interleave, and it takes eight at a
@@ -64,44 +64,44 @@ static void turn(const struct mote_kernels *kernels, const float *from, uint32_t
 /* Decodes n_rows ≤ 16 rows into the panel; the rows that are missing become zero. */
 static void fill_panel(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                        const struct mote_kernel_weight *w, uint32_t row, uint32_t n_rows,
-                       const struct work *work) {
+                       const struct scratch *scratch) {
     mote_kernel_decode *decode = kernels->decode[w->type];
     const uint8_t *data = w->data + row * w->row_bytes;
     if (n_rows < MOTE_KERNEL_ROWS) {
-        memset(work->scale, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *work->scale);
-        memset(work->min, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *work->min);
-        memset(work->rows, 0, MOTE_KERNEL_ROWS * CHUNK);
+        memset(scratch->scale, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->scale);
+        memset(scratch->min, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->min);
+        memset(scratch->rows, 0, MOTE_KERNEL_ROWS * CHUNK);
     }
     for (uint32_t column = 0; column < w->k; column += CHUNK) {
         uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
         uint64_t at = (uint64_t)column / info->elements * info->bytes;
         for (uint32_t r = 0; r < n_rows; r++)
-            decode(data + r * w->row_bytes + at, n / info->elements, work->rows + r * CHUNK,
-                   work->scale + r * CHUNK_GROUPS, work->min + r * CHUNK_GROUPS);
-        kernels->interleave(work->rows, CHUNK, n, info->offset,
-                            work->panel.q + (uint64_t)column * MOTE_KERNEL_ROWS);
+            decode(data + r * w->row_bytes + at, n / info->elements, scratch->rows + r * CHUNK,
+                   scratch->scale + r * CHUNK_GROUPS, scratch->min + r * CHUNK_GROUPS);
+        kernels->interleave(scratch->rows, CHUNK, n, info->offset,
+                            scratch->panel.q + (uint64_t)column * MOTE_KERNEL_ROWS);
         uint64_t to = (uint64_t)column / info->group * MOTE_KERNEL_ROWS;
-        turn(kernels, work->scale, n / info->group, work->panel.scale + to);
-        if (info->has_min) turn(kernels, work->min, n / info->group, work->panel.min + to);
+        turn(kernels, scratch->scale, n / info->group, scratch->panel.scale + to);
+        if (info->has_min) turn(kernels, scratch->min, n / info->group, scratch->panel.min + to);
     }
 }
 
 static void matmul_quantized(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                              const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
                              const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
-                             const struct work *work) {
+                             const struct scratch *scratch) {
     for (uint32_t row = row0; row < row1; row += MOTE_KERNEL_ROWS) {
         uint32_t n_rows = row1 - row < MOTE_KERNEL_ROWS ? row1 - row : MOTE_KERNEL_ROWS;
-        fill_panel(kernels, info, w, row, n_rows, work);
+        fill_panel(kernels, info, w, row, n_rows, scratch);
         if (n_rows == MOTE_KERNEL_ROWS) {
-            kernels->multiply(info, &work->panel, w->k, x, n_columns, y + row, y_stride);
+            kernels->multiply(info, &scratch->panel, w->k, x, n_columns, y + row, y_stride);
             continue;
         }
         for (uint32_t t = 0; t < n_columns; t++) {
             struct mote_kernel_x8 column = {x->q + (uint64_t)t * w->k, x->scale + (uint64_t)t * (w->k / 32),
                                             x->sum + (uint64_t)t * (w->k / 16)};
             float whole[MOTE_KERNEL_ROWS];
-            kernels->multiply(info, &work->panel, w->k, &column, 1, whole, MOTE_KERNEL_ROWS);
+            kernels->multiply(info, &scratch->panel, w->k, &column, 1, whole, MOTE_KERNEL_ROWS);
             memcpy(y + t * y_stride + row, whole, n_rows * sizeof *y);
         }
     }
@@ -109,11 +109,11 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
 
 void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row0,
                         uint32_t row1, const struct mote_kernel_input *input, uint32_t n_columns, float *y,
-                        uint64_t y_stride, void *block) {
+                        uint64_t y_stride, void *work) {
     const struct mote_base_type_info *info = mote_base_type_describe(w->type);
     if (info->group) {
-        struct work work = lay_out(block, w->k);
-        matmul_quantized(kernels, info, w, row0, row1, &input->x8, n_columns, y, y_stride, &work);
+        struct scratch scratch = lay_out(work, w->k);
+        matmul_quantized(kernels, info, w, row0, row1, &input->x8, n_columns, y, y_stride, &scratch);
         return;
     }
     mote_kernel_dot *dot = w->type == MOTE_TYPE_F32   ? kernels->dot_f32
@@ -139,21 +139,21 @@ static void row_float(const struct mote_kernel_weight *w, const uint8_t *data, f
 }
 
 void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row,
-                     float *y, void *block) {
+                     float *y, void *work) {
     const struct mote_base_type_info *info = mote_base_type_describe(w->type);
     const uint8_t *data = w->data + row * w->row_bytes;
     if (!info->group) {
         row_float(w, data, y);
         return;
     }
-    struct work work = lay_out(block, w->k);
+    struct scratch scratch = lay_out(work, w->k);
     for (uint32_t column = 0; column < w->k; column += CHUNK) {
         uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
         uint64_t at = (uint64_t)column / info->elements * info->bytes;
-        kernels->decode[w->type](data + at, n / info->elements, work.rows, work.scale, work.min);
+        kernels->decode[w->type](data + at, n / info->elements, scratch.rows, scratch.scale, scratch.min);
         for (uint32_t i = 0; i < n; i++) {
-            float value = work.scale[i / info->group] * (float)work.rows[i];
-            y[column + i] = info->has_min ? value - work.min[i / info->group] : value;
+            float value = scratch.scale[i / info->group] * (float)scratch.rows[i];
+            y[column + i] = info->has_min ? value - scratch.min[i / info->group] : value;
         }
     }
 }
