@@ -85,7 +85,7 @@ struct mote_posix_host {
 /* One turn of a loop that waits: now and then the core is offered to whoever else wants it, as that may be
  * the very thread that is waited for. */
 static inline void relax(int spin) {
-    if (spin % 64 == 63) sched_yield();
+    if (spin % 256 == 255) sched_yield();
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
