@@ -148,6 +148,11 @@ $(BUILD)/fuzz/pull: fuzz/pull_fuzz.c $(FUZZ_PULL_C) $(BUILD)/apps/cli/catalogue.
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -I$(BUILD)/apps/cli \
 		-o $@ $(filter %.c,$^) -lcurl -ljansson -larchive -lcrypto
+FUZZ_FILES_C := $(patsubst %,apps/cli/%.c,buffer convert gguf options print transcript) $(sort $(wildcard host/posix/*.c))
+$(BUILD)/fuzz/files: fuzz/files_fuzz.c $(FUZZ_FILES_C) $(BUILD)/fuzz/core/libmote.a
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -o $@ $(filter %.c %.a,$^) \
+		-ljansson -lm -lpthread
 .PHONY: fuzzers fuzz
 fuzzers: $(FUZZ_X) ## builds the fuzzers (clang)
 fuzz: fuzzers ## runs each fuzzer for FUZZ_SECONDS, adding to its corpus
