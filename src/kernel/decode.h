@@ -52,6 +52,8 @@ void mote_kernel_decode_overlay__avx512(struct mote_kernels *table);
 void mote_kernel_decode_legacy_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_decode_k_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_decode_iq_overlay__avx2(struct mote_kernels *table);
+#elif defined(__aarch64__)
+void mote_kernel_decode_overlay__neon(struct mote_kernels *table);
 #endif
 
 #endif

@@ -22,9 +22,12 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_decode_overlay__avx512(table);
     mote_kernel_product_overlay__avx512(table);
     mote_kernel_float_overlay__avx512(table);
-    if (cpu & MOTE_CPU_AVX512VNNI) mote_kernel_product_overlay__avx512vnni(table);
+    if (!(cpu & MOTE_CPU_AVX512VNNI)) return;
+    mote_kernel_product_overlay__avx512vnni(table);
+    mote_kernel_direct_overlay__avx512vnni(table);
 #elif defined(__aarch64__)
     if (!(cpu & MOTE_CPU_NEON)) return;
+    mote_kernel_decode_overlay__neon(table);
     mote_kernel_product_overlay__neon(table);
     mote_kernel_float_overlay__neon(table);
     if (!(cpu & MOTE_CPU_DOTPROD)) return;
