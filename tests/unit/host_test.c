@@ -183,7 +183,7 @@ static void clock_goes_forward(void **state) {
 }
 
 static void maps_say_what_is_wrong(void **state) {
-    char path[] = "/tmp/mote-host-test-XXXXXX";
+    char path[] = P_tmpdir "/mote-host-test-XXXXXX";
     struct mote_posix_map map = {NULL, 99};
     (void)state;
     int fd = mkstemp(path);
