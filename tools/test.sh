@@ -80,12 +80,12 @@ for suite in "$@"; do
     case $suite in
     unit | kernel | fail)
         build $(programs "$suite")
-        for program in $(programs "$suite"); do one "$suite" "${program##*/}" "./$program"; done
+        for program in $(programs "$suite"); do one "$suite" "${program##*/}" "$program"; done
         ;;
     bare) build bare-programs; one bare bare.sh tests/bare/bare.sh ;;
     cli)
         build "$MOTE" $(programs cli)
-        for program in $(programs cli); do one cli "${program##*/}" "./$program"; done
+        for program in $(programs cli); do one cli "${program##*/}" "$program"; done
         for script in tests/cli/*_test.sh; do [ -e "$script" ] && one cli "${script##*/}" sh "$script"; done
         for script in tests/cli/*.test.mjs; do [ -e "$script" ] && one cli "${script##*/}" node --test --test-reporter=tap "$script"; done
         ;;

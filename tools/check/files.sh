@@ -17,15 +17,15 @@ for file in $all; do
     [ -f "$file" ] || continue
     case $file in
     *.c | *.h | *.sh | *.mjs | *.ts | *.awk | *.bash | Makefile | .ci/run)
-        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || complain "$file: no licence line"
+        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: ' || complain "$file: no licence line"
         n=$(wc -l <"$file")
         [ "$n" -le 800 ] || head -n 5 "$file" | grep -qi generated || complain "$file: $n lines; 800 is the most"
         ;;
     esac
 done
-# The patterns are written so that they do not match themselves.
+# The patterns are written so that they do not match themselves; names for mkstemp are nobody's.
 words='(^|[^A-Za-z0-9_.}/-])/(work|root|tmp|home)/[A-Za-z0-9_.]|registry[.](npm|yarn)|[.]npmjs[.](org|com)|pypi[.]org'
-found=$(echo "$all" | tr '\n' '\0' | xargs -0 grep -InE "$words" 2>/dev/null || true)
+found=$(echo "$all" | tr "\n" "\0" | xargs -0 grep -InE "$words" 2>/dev/null | grep -v "/tmp/[a-z-]*XXXXXX" || true)
 [ -z "$found" ] || complain "words that belong to one machine:
 $found"
 if [ "$bad" -gt 0 ]; then echo "0 passed, 1 failed"; exit 1; fi
