@@ -43,6 +43,8 @@ enum {
     MOTE_KERNEL_ROWS = 16,  /* rows of a panel */
     MOTE_KERNEL_BLOCK = 32, /* values of an activation block */
     MOTE_KERNEL_TILE = 64,  /* most positions of one call of attend */
+    MOTE_KERNEL_DIRECT = 4, /* most columns of direct */
+    MOTE_KERNEL_SPAN = 256, /* values that direct takes at a time, and the fewest */
 };
 
 /* An activation block below this is taken as zero: 127/amax must stay finite. */
@@ -73,6 +75,13 @@ typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
                                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                                   uint64_t y_stride);
 
+/* The same for n_rows rows (a multiple of 16) as they lie in a file, row_bytes apart, without a panel; T at
+ * most MOTE_KERNEL_DIRECT, K at least MOTE_KERNEL_SPAN. Reads nothing past a row's last block, though it asks
+ * the cache for what may follow the last row. */
+typedef void mote_kernel_direct(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
+                                const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                                uint64_t y_stride);
+
 /* Float rows: y[r] = w row r · x for n_rows rows of k values of the type the function is for, by sixteen
  * lanes and the tree. Rows may lie at any address. x [K] f32 */
 typedef void mote_kernel_dot(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
@@ -91,6 +100,7 @@ struct mote_kernels {
     /* Interleaves: rows q16 [16][n] int8 (n a multiple of 32) with offset added → panel [n/4][16][4]. */
     void (*interleave)(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel);
     mote_kernel_multiply *multiply;
+    mote_kernel_direct *direct[MOTE_BASE_TYPE_END]; /* NULL: by panel */
     mote_kernel_dot *dot_f32, *dot_f16, *dot_bf16;
     /* y [D] = x · r · weight, r = 1 / sqrt(Σx² / n + eps), Σx² by lanes and tree; / and sqrt are IEEE. y may
      * alias x. */

@@ -7,7 +7,8 @@
  *                                  scales, mins turned by 90°   ──► scale, min      [K/group][16]
  *     panel × all T columns ── multiply ──► y
  *
- * so that a weight is decoded once however many columns there are, and is read from the file in order. Float
+ * so that a weight is decoded once however many columns there are, and is read from the file in order. A few
+ * columns do not pay for that: where there is a direct product of the type, they take it. Float
  * weights need no panel: a few rows at a time, held in cache, meet every column.
  *
  * A worker's memory, in this order: scale, min [2][16][16] f32 · the panel's scale, min [2][K/16][16] f32 ·
@@ -90,6 +91,12 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
                              const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
                              const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
                              const struct scratch *scratch) {
+    mote_kernel_direct *direct = kernels->direct[w->type];
+    if (direct && n_columns <= MOTE_KERNEL_DIRECT && w->k >= MOTE_KERNEL_SPAN) {
+        uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
+        direct(w->data + row0 * w->row_bytes, w->row_bytes, n_rows, w->k, x, n_columns, y + row0, y_stride);
+        row0 += n_rows;
+    }
     for (uint32_t row = row0; row < row1; row += MOTE_KERNEL_ROWS) {
         uint32_t n_rows = row1 - row < MOTE_KERNEL_ROWS ? row1 - row : MOTE_KERNEL_ROWS;
         fill_panel(kernels, info, w, row, n_rows, scratch);

@@ -5,7 +5,7 @@
 #include <immintrin.h>
 
 /* gcc leaves short loops over arrays of vectors in memory unless it is told to unroll them. */
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 
 #if WIDTH == 16
 

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * direct_x86.h: the product with few columns for x86 vectors, straight from the bytes of the file. Decoding
+ * sixteen rows into a panel is worth its price only when many columns share it; here the rows are turned
+ * while they are still packed, half or a quarter of the work:
+ *
+ *     row 0   b0 b1 b2 b3 │ b4 b5 b6 b7 │ …         vector 0   row 0: b0 b1 b2 b3 │ row 1: b0 b1 b2 b3 │ …
+ *     row 1   b0 b1 b2 b3 │ b4 b5 b6 b7 │ …    →    vector 1   row 0: b4 b5 b6 b7 │ row 1: b4 b5 b6 b7 │ …
+ *     …                                             …
+ *
+ * after which all that is in a block (values, packed scales, the f16 in front) lies one row per lane: a mask
+ * and a shift give four values of each row to multiply with four activations that are the same for all rows,
+ * and scales are unpacked for all rows at once. A span is 256 values: one superblock or eight blocks of 32.
+ * Its vectors stay in L1 between being turned and being read.
+ *
+ * Memory is read in the order of the file only if it is fetched ahead: while a group is multiplied, a few
+ * lines of the rows that follow these are asked for, one panel ahead. Asking for them between the loads of
+ * turn() instead, or for all of a span at once, was 20 to 40 % slower (docs/KERNELS.md).
+ *
+ * A file that is compiled for one instruction set includes vector_x86.h and then defines
+ *
+ *     SIGNED_128       1 where dots() takes int8 weights as they are, 0 where it wants them + 128
+ *     dots()           adds n vectors of weights times activations to int32 lanes
+ *
+ * and includes this and direct_type_x86.h. */
+#include "base/memory.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    SPAN = MOTE_KERNEL_SPAN,
+    SPAN_GROUPS = SPAN / 16, /* at most */
+    MOST_TURNED = 68,        /* vectors of the largest span, Q8_0's */
+    TILE = 4,                /* most columns whose sums stay in registers */
+};
+
+#if WIDTH == 16
+
+INLINE ints both(ints a, ints b) {
+    return _mm512_and_si512(a, b);
+}
+INLINE ints either(ints a, ints b) {
+    return _mm512_or_si512(a, b);
+}
+INLINE ints differ(ints a, ints b) {
+    return _mm512_xor_si512(a, b);
+}
+INLINE ints down(ints v, unsigned n) {
+    return _mm512_srli_epi32(v, n);
+}
+INLINE ints up(ints v, unsigned n) {
+    return _mm512_slli_epi32(v, n);
+}
+INLINE ints down_signed(ints v, unsigned n) {
+    return _mm512_srai_epi32(v, n);
+}
+INLINE ints look_up(const int8_t table[16], ints index) {
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), index);
+}
+/* The f16 in the low half of each lane. */
+INLINE floats f16_low(ints v) {
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v));
+}
+INLINE ints pairs_low(ints a, ints b) {
+    return _mm512_unpacklo_epi32(a, b);
+}
+INLINE ints pairs_high(ints a, ints b) {
+    return _mm512_unpackhi_epi32(a, b);
+}
+INLINE ints fours_low(ints a, ints b) {
+    return _mm512_unpacklo_epi64(a, b);
+}
+INLINE ints fours_high(ints a, ints b) {
+    return _mm512_unpackhi_epi64(a, b);
+}
+/* Sixteen bytes of four rows, four apart. */
+INLINE ints pieces(const uint8_t *p, uint64_t row_bytes) {
+    ints v = _mm512_castsi128_si512(_mm_loadu_si128((const void *)p));
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const void *)(p + 4 * row_bytes)), 1);
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const void *)(p + 8 * row_bytes)), 2);
+    return _mm512_inserti32x4(v, _mm_loadu_si128((const void *)(p + 12 * row_bytes)), 3);
+}
+/* Thirty-two bytes of two rows, four apart. */
+INLINE ints halves(const uint8_t *p, uint64_t row_bytes) {
+    ints v = _mm512_castsi256_si512(_mm256_loadu_si256((const void *)p));
+    return _mm512_inserti64x4(v, _mm256_loadu_si256((const void *)(p + 4 * row_bytes)), 1);
+}
+
+#else
+
+INLINE ints both(ints a, ints b) {
+    return _mm256_and_si256(a, b);
+}
+INLINE ints either(ints a, ints b) {
+    return _mm256_or_si256(a, b);
+}
+INLINE ints differ(ints a, ints b) {
+    return _mm256_xor_si256(a, b);
+}
+INLINE ints down(ints v, int n) {
+    return _mm256_srli_epi32(v, n);
+}
+INLINE ints up(ints v, int n) {
+    return _mm256_slli_epi32(v, n);
+}
+INLINE ints down_signed(ints v, int n) {
+    return _mm256_srai_epi32(v, n);
+}
+INLINE ints look_up(const int8_t table[16], ints index) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), index);
+}
+/* The f16 in the low half of each lane. */
+INLINE floats f16_low(ints v) {
+    v = both(v, splat_int(0xffff));
+    return _mm256_cvtph_ps(_mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+}
+INLINE ints pairs_low(ints a, ints b) {
+    return _mm256_unpacklo_epi32(a, b);
+}
+INLINE ints pairs_high(ints a, ints b) {
+    return _mm256_unpackhi_epi32(a, b);
+}
+INLINE ints fours_low(ints a, ints b) {
+    return _mm256_unpacklo_epi64(a, b);
+}
+INLINE ints fours_high(ints a, ints b) {
+    return _mm256_unpackhi_epi64(a, b);
+}
+/* Sixteen bytes of two rows, four apart. */
+INLINE ints pieces(const uint8_t *p, uint64_t row_bytes) {
+    return _mm256_loadu2_m128i((const void *)(p + 4 * row_bytes), (const void *)p);
+}
+
+#endif
+
+INLINE floats f16_high(ints v) {
+    return f16_low(down(v, 16));
+}
+
+/* Four vectors, transposed within each 128 bits. */
+INLINE void turn4(const ints v[4], ints to[4]) {
+    ints ab = pairs_low(v[0], v[1]), cd = pairs_low(v[2], v[3]);
+    to[0] = fours_low(ab, cd);
+    to[1] = fours_high(ab, cd);
+    ab = pairs_high(v[0], v[1]), cd = pairs_high(v[2], v[3]);
+    to[2] = fours_low(ab, cd);
+    to[3] = fours_high(ab, cd);
+}
+
+/* Sixteen bytes of each of WIDTH rows → four vectors of four bytes of each row. */
+INLINE void turn_piece(const uint8_t *rows, uint64_t row_bytes, ints to[4]) {
+    ints v[4];
+    UNROLL
+    for (unsigned r = 0; r < 4; r++)
+        v[r] = pieces(rows + r * row_bytes, row_bytes);
+    turn4(v, to);
+}
+
+/* n pieces of sixteen bytes, 4·n vectors. */
+INLINE void turn(const uint8_t *rows, uint64_t row_bytes, int n, ints *to) {
+#if WIDTH == 16
+    /* two at a time take fewer loads */
+    for (; n >= 2; n -= 2, rows += 32, to += 8) {
+        ints v[8], a[4], b[4];
+        UNROLL
+        for (unsigned r = 0; r < 8; r++)
+            v[r] = halves(rows + (r + (r & 4)) * row_bytes, row_bytes);
+        turn4(v, a);
+        turn4(v + 4, b);
+        UNROLL
+        for (int i = 0; i < 4; i++) {
+            to[i] = _mm512_shuffle_i32x4(a[i], b[i], 0x88);
+            to[i + 4] = _mm512_shuffle_i32x4(a[i], b[i], 0xdd);
+        }
+    }
+#endif
+    for (; n > 0; n--, rows += 16, to += 4)
+        turn_piece(rows, row_bytes, to);
+}
+
+/* A span of WIDTH rows, and what the columns bring to it. */
+struct span {
+    const ints *turned;
+    int first;       /* of the blocks of 32, the first that counts */
+    uint32_t k;      /* of the whole row: how far apart columns are */
+    const int8_t *q; /* of the first column, from this span on */
+    const float *d;  /* likewise */
+    uintptr_t ahead; /* what to fetch next */
+    union {
+        int32_t start[SPAN_GROUPS]; /* −offset · Σx */
+        float d_sum[SPAN_GROUPS];   /* d · Σx, where there is a min */
+    } group[TILE];
+};
+
+/* How a type multiplies, known at compile time. */
+struct shape {
+    int group, offset, has_min;
+    int most; /* the greatest weight, offset added */
+};
+
+static const uint8_t in_order[8] = {0, 4, 8, 12, 16, 20, 24, 28};
+
+/* sum + the n vectors of w times x[at[i]] …; most: the greatest weight. */
+INLINE ints dots(ints sum, const ints *w, const int8_t *x, const uint8_t *at, int n, int most, int as_signed);
+
+INLINE int32_t four_values(const int8_t *x) {
+    int32_t value;
+    memcpy(&value, x, sizeof value);
+    return value;
+}
+
+INLINE void prepare(struct span *s, int c, const struct shape *shape, const float *d, const int16_t *sum) {
+    int group = shape->group;
+    for (int g = 0; g < SPAN / group; g += WIDTH) {
+        uint32_t n = SPAN / group < WIDTH ? (uint32_t)(SPAN / group) : WIDTH;
+        ints total = group_sums(sum + g * (group / 16), n, (uint32_t)group);
+        if (shape->has_min)
+            store_floats(s->group[c].d_sum + g,
+                         mul(group_scales(d + g * group / 32, n, (uint32_t)group), to_float(total)));
+        else
+            store_ints(s->group[c].start + g, mul_ints(total, splat_int(-shape->offset)));
+    }
+}
+
+/* Group g of a span meets n columns: n_w vectors of four weights of each row. */
+INLINE void add_group(const struct span *s, floats *acc, const int n, int g, const struct shape *shape,
+                      const ints *w, const uint8_t *at, const int n_w, floats scale, floats min) {
+    const int as_signed = SIGNED_128 && shape->offset == 128;
+    int block = g * shape->group / 32;
+    UNROLL
+    for (int c = 0; c < n; c++) {
+        const int8_t *x = s->q + (uint64_t)c * s->k + g * shape->group;
+        floats d = splat_float(s->d[(uint64_t)c * (s->k / 32) + (unsigned)block]);
+        ints idot = splat_int(shape->has_min || as_signed ? 0 : s->group[c].start[g]);
+        idot = dots(idot, w, x, at, n_w, shape->most, as_signed);
+        acc[c] = plus(acc[c], mul(to_float(idot), mul(scale, d)));
+        if (shape->has_min) acc[c] = minus(acc[c], mul(min, splat_float(s->group[c].d_sum[g])));
+    }
+}
+
+/* Asks for the next lines of what comes later: lines for 32 values of WIDTH rows of a type of n bytes a span.
+ */
+INLINE void fetch(struct span *s, int bytes) {
+    int lines = (bytes * WIDTH / 8 + 63) / 64;
+    UNROLL
+    for (int i = 0; i < lines; i++)
+        __builtin_prefetch((const void *)(s->ahead + 64 * (unsigned)i));
+    s->ahead += 64 * (unsigned)lines;
+}
