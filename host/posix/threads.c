@@ -25,18 +25,16 @@
  * themselves before they look at the gate for the last time, and who changes the gate looks for sleepers
  * afterwards, both sequentially consistent, so that one of the two sees the other.
  *
- * A worker that loses its core in the middle of a piece does hold the caller up, for as long as the system
- * runs somebody else: on a busy machine two threads can so be slower than one. Hence an account of what the
- * workers are worth: each job adds the time that the caller alone would have taken (its own pieces tell the
- * price of one) less the time it took. When the account falls below zero by about a slice of the scheduler's
- * time, the caller works alone for a while, and longer each time that help fails again soon after. */
+ * Who spins offers his core now and then (sched_yield), and sleepers are woken once, not by every call until
+ * they run: on a machine that is busy with other things two threads are then not slower than one. Measured
+ * with three endless loops beside it on two cores; leaving workers out by an account of what they cost and
+ * bring was tried on top of that, and gained nothing. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "host/posix/posix.h"
@@ -48,13 +46,6 @@ enum {
     SPINS = 2000,      /* some 20 to 60 microseconds, longer than the serial gaps between two calls */
     MOST_THREADS = 1024,
 };
-
-/* Of the account, in nanoseconds. */
-#define LEAST_CREDIT (-2e6)     /* below: alone */
-#define MOST_CREDIT  2e6        /* old merits do not count for more */
-#define LEAST_ALONE  8000000u   /* first time alone */
-#define MOST_ALONE   512000000u /* longest */
-#define LEAST_SLICE  500000u    /* who loses his core loses it for at least so long */
 
 struct worker {
     struct mote_posix_host *pool;
@@ -71,10 +62,6 @@ struct mote_posix_host {
     uint32_t n;
     pthread_mutex_t mutex; /* held only to sleep and to wake */
     pthread_cond_t opened, emptied;
-    double credit;   /* the account; it and the next four are the caller's own */
-    double price_ns; /* of a piece, on average of late */
-    uint64_t alone_until, alone_ns;
-    long n_preempted;
     _Alignas(64) atomic_uint gate;
     atomic_uint workers_sleep; /* some do, and have not been woken since */
     atomic_uint caller_sleeps, closing;
@@ -93,16 +80,14 @@ static inline void relax(int spin) {
 #endif
 }
 
-/* Takes pieces until none is left; returns how many. The counter orders nothing: the gate does. It may pass n
- * by one step for each thread, far from overflow as long as n is below 2^32 − MOST_THREADS (parallel_for sees
- * to that). */
-static uint32_t take_pieces(struct mote_posix_host *pool, uint32_t worker) {
+/* Takes pieces until none is left. The counter orders nothing: the gate does. It may pass n by one step for
+ * each thread, far from overflow as long as n is below 2^32 − MOST_THREADS (parallel_for sees to that). */
+static void take_pieces(struct mote_posix_host *pool, uint32_t worker) {
     mote_work *work = pool->work;
     void *argument = pool->argument;
-    uint32_t n = pool->n, n_taken = 0, i;
-    for (; (i = atomic_fetch_add_explicit(&pool->at, 1, memory_order_relaxed)) < n; n_taken++)
+    uint32_t n = pool->n, i;
+    while ((i = atomic_fetch_add_explicit(&pool->at, 1, memory_order_relaxed)) < n)
         work(argument, i, worker);
-    return n_taken;
 }
 
 /* Whether a worker that last served a job of that number should stop waiting. */
@@ -177,43 +162,6 @@ static uint64_t clock_ns(void *user) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Whether the caller lost its core since it was asked last. Only asked where that can be the reason why its
- * pieces took long; the answer costs a system call. */
-static int was_preempted(struct mote_posix_host *pool, uint64_t own_ns) {
-#if defined(RUSAGE_THREAD)
-    struct rusage usage;
-    if (own_ns < LEAST_SLICE || getrusage(RUSAGE_THREAD, &usage)) return 0;
-    long before = pool->n_preempted;
-    pool->n_preempted = usage.ru_nivcsw;
-    return usage.ru_nivcsw != before;
-#else
-    (void)pool, (void)own_ns;
-    return 0;
-#endif
-}
-
-/* Enters a job into the account: the caller took n_taken of n pieces in own_ns, all was done after all_ns.
- * Where the caller itself lost its core, its time is no price. */
-static void settle(struct mote_posix_host *pool, uint32_t n, uint32_t n_taken, uint64_t own_ns,
-                   uint64_t all_ns, uint64_t now) {
-    double alone_ns = pool->price_ns * n; /* where the workers left it no piece */
-    if (n_taken && was_preempted(pool, own_ns)) {
-        alone_ns = (double)own_ns;
-    } else if (n_taken) {
-        alone_ns = (double)own_ns / n_taken * n;
-        pool->price_ns += ((double)own_ns / n_taken - pool->price_ns) / 16;
-    }
-    double credit = pool->credit + alone_ns - (double)all_ns;
-    pool->credit = credit < MOST_CREDIT ? credit : MOST_CREDIT;
-    if (credit >= LEAST_CREDIT) return;
-    /* again soon after the last time alone: longer; else as short as possible */
-    int soon = now - pool->alone_until < 4 * pool->alone_ns;
-    pool->alone_ns = soon && pool->alone_until ? 2 * pool->alone_ns : LEAST_ALONE;
-    if (pool->alone_ns > MOST_ALONE) pool->alone_ns = MOST_ALONE;
-    pool->alone_until = now + pool->alone_ns;
-    pool->credit = 0;
-}
-
 /* Opens the gate for the job. */
 static void call_workers(struct mote_posix_host *pool) {
     unsigned number = atomic_load_explicit(&pool->gate, memory_order_relaxed) / NUMBER + 1;
@@ -229,26 +177,20 @@ static void call_workers(struct mote_posix_host *pool) {
  */
 static void parallel_for(void *user, uint32_t n, mote_work *work, void *argument) {
     struct mote_posix_host *pool = user;
-    int taken = n > 1 && n < UINT32_MAX - MOST_THREADS && pool->n_started > 1 &&
-                !atomic_flag_test_and_set_explicit(&pool->busy, memory_order_acquire);
-    uint64_t start = taken ? clock_ns(pool) : 0;
-    if (!taken || start < pool->alone_until) {
+    if (n < 2 || n > UINT32_MAX - MOST_THREADS || pool->n_started < 2 ||
+        atomic_flag_test_and_set_explicit(&pool->busy, memory_order_acquire)) {
         for (uint32_t i = 0; i < n; i++)
             work(argument, i, 0);
-    } else {
-        pool->work = work;
-        pool->argument = argument;
-        pool->n = n;
-        call_workers(pool);
-        uint64_t called_at = clock_ns(pool);
-        uint32_t n_taken = take_pieces(pool, 0);
-        atomic_fetch_and(&pool->gate, ~(unsigned)OPEN);
-        uint64_t done = clock_ns(pool);
-        wait_until_empty(pool);
-        uint64_t now = clock_ns(pool);
-        settle(pool, n, n_taken, done - called_at, now - start, now);
+        return;
     }
-    if (taken) atomic_flag_clear_explicit(&pool->busy, memory_order_release);
+    pool->work = work;
+    pool->argument = argument;
+    pool->n = n;
+    call_workers(pool);
+    take_pieces(pool, 0);
+    atomic_fetch_and(&pool->gate, ~(unsigned)OPEN);
+    wait_until_empty(pool);
+    atomic_flag_clear_explicit(&pool->busy, memory_order_release);
 }
 
 /* Workers take no signals: those are the business of the program's own threads. */
@@ -288,7 +230,6 @@ struct mote_posix_host *mote_posix_host_open(uint32_t n_threads, uint32_t cpu) {
     pthread_cond_init(&pool->opened, NULL);
     pthread_cond_init(&pool->emptied, NULL);
     pool->n_started = 1;
-    pool->alone_ns = LEAST_ALONE;
     int error = start_workers(pool, n_threads);
     if (error) {
         mote_posix_host_close(pool);
