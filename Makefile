@@ -103,6 +103,11 @@ golden: ## real and synthetic models against llama.cpp; the same-bits law
 unit kernel fail bare cli golden:
 	+@BUILD=$(BUILD) tools/test.sh $@
 
+.PHONY: test-aarch64
+test-aarch64: ## AArch64 kernels under qemu, and their logits against this machine's
+	@tools/install.sh build aarch64
+	+@BUILD=$(BUILD) tools/test.sh aarch64
+
 # The core without a C library, and the same program with one.
 BARE_FLAGS := $(APP_FLAGS) -ffreestanding -fno-builtin -fno-stack-protector
 .PHONY: bare-programs golden-programs
@@ -122,14 +127,16 @@ golden-programs: $(BUILD)/mote $(BUILD)/mote-synth $(GOLDEN_X)
 
 # ---- sanitizers: the same tests in a build folder of their own ----
 
-.PHONY: asan ubsan tsan
-SANITIZED := unit kernel fail cli
+.PHONY: asan ubsan tsan suites
+SANITIZED = $(MAKE) --no-print-directory BUILD=$(BUILD)/$@ CFLAGS="-O1 -g $(1)" SUITES="unit kernel fail cli" suites
 asan: ## address sanitizer: unit, kernel, fail and cli tests
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" $(SANITIZED)
+	+@$(call SANITIZED,-fsanitize=address -fno-omit-frame-pointer)
 ubsan: ## undefined-behaviour sanitizer, the same tests
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/ubsan CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" $(SANITIZED)
+	+@$(call SANITIZED,-fsanitize=undefined -fno-sanitize-recover=all)
 tsan: ## thread sanitizer, the same tests
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" $(SANITIZED)
+	+@$(call SANITIZED,-fsanitize=thread)
+suites:
+	+@BUILD=$(BUILD) tools/test.sh $(SUITES)
 
 # ---- fuzzers: one per untrusted input, corpora in fuzz/corpus/<name> ----
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the suites named (unit kernel fail bare cli golden check), adds up what their runners counted, and ends
+# Runs the suites named (unit kernel fail bare aarch64 cli golden check), adds up what their runners counted, and ends
 # with the line "N passed, N failed, N skipped". Exits 1 if anything failed. Whole logs stay in
 # $BUILD/test/<suite>.log.
 #
@@ -49,7 +49,7 @@ one() {
     [ "$3" = 0 ] || note=", $3 skipped"
     if [ "$2" = 0 ]; then
         echo "  ok      $name ($1$note)"
-        sed -n -e 's/^ok .*# SKIP *\(.*\)/          skipped: \1/p' -e 's/^ *skipped: /          skipped: /p' "$out"
+        sed -n -e 's/^ok .*# SKIP *\(.*\)/          skipped: \1/p' -e 's/^ *skipped: /          skipped: /p' "$out" | sort -u
         # Figures that a test has measured and wants seen.
         sed -n 's/^#* *measured: /          /p' "$out"
     else
@@ -82,6 +82,7 @@ for suite in "$@"; do
         build $(programs "$suite")
         for program in $(programs "$suite"); do one "$suite" "${program##*/}" "$program"; done
         ;;
+    aarch64) one aarch64 aarch64.sh tests/aarch64/aarch64.sh ;;
     bare) build bare-programs; one bare bare.sh tests/bare/bare.sh ;;
     cli)
         build "$MOTE" $(programs cli)
