@@ -35,7 +35,7 @@ static const struct mote_format_key *need(struct source *s, const char *rest) {
 static uint32_t count(struct source *s, const char *rest, uint32_t otherwise, uint32_t least, uint32_t most) {
     const struct mote_format_key *key = otherwise ? find(s, rest) : need(s, rest);
     uint32_t value = otherwise;
-    if (s->status || !key) return otherwise;
+    if (s->status || !key) return otherwise ? otherwise : least;
     s->status = mote_format_u32(s->file, key, &value, s->error);
     if (!s->status && (value < least || value > most))
         s->status = mote_base_fail(s->error, MOTE_E_FORMAT, key->offset, "key %t is %u, must be %u to %u",
@@ -47,7 +47,7 @@ static uint32_t count(struct source *s, const char *rest, uint32_t otherwise, ui
 static float number(struct source *s, const char *rest, float otherwise, float least, float most) {
     const struct mote_format_key *key = otherwise > 0 ? find(s, rest) : need(s, rest);
     float value = otherwise;
-    if (s->status || !key) return otherwise;
+    if (s->status || !key) return otherwise > 0 ? otherwise : least;
     s->status = mote_format_f32(s->file, key, &value, s->error);
     if (!s->status && !(value >= least && value <= most)) /* also NaN */
         s->status = mote_base_fail(s->error, MOTE_E_FORMAT, key->offset, "key %t is %f, must be %f to %f",
