@@ -37,10 +37,11 @@ static uint32_t count(struct source *s, const char *rest, uint32_t otherwise, ui
     uint32_t value = otherwise;
     if (s->status || !key) return otherwise ? otherwise : least;
     s->status = mote_format_u32(s->file, key, &value, s->error);
-    if (!s->status && (value < least || value > most))
+    if (!s->status && value >= least && value <= most) return value;
+    if (!s->status)
         s->status = mote_base_fail(s->error, MOTE_E_FORMAT, key->offset, "key %t is %u, must be %u to %u",
                                    key->name, (uint64_t)value, (uint64_t)least, (uint64_t)most);
-    return s->status ? least : value;
+    return least;
 }
 
 /* A number in [least, most]; an absent key gives otherwise (0: the key must be there). */
@@ -49,10 +50,11 @@ static float number(struct source *s, const char *rest, float otherwise, float l
     float value = otherwise;
     if (s->status || !key) return otherwise > 0 ? otherwise : least;
     s->status = mote_format_f32(s->file, key, &value, s->error);
-    if (!s->status && !(value >= least && value <= most)) /* also NaN */
+    if (!s->status && value >= least && value <= most) return value; /* a NaN is neither */
+    if (!s->status)
         s->status = mote_base_fail(s->error, MOTE_E_FORMAT, key->offset, "key %t is %f, must be %f to %f",
                                    key->name, (double)value, (double)least, (double)most);
-    return s->status ? least : value;
+    return least;
 }
 
 static int is(mote_text text, const char *word) {
