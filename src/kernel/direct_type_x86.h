@@ -41,8 +41,10 @@ INLINE ints nibble(ints v, const int8_t *table, int32_t dead) {
 INLINE void add_nibbles(struct span *s, floats *acc, const int n, const struct shape *shape,
                         const int8_t *table) {
     static const uint8_t two_off[10] = {0, 2, 6, 10, 12, 16, 18, 22, 26, 28};
-    for (int block = 0; block < 8; block += 2) {
-        const ints *t = s->turned + 9 * (block / 2);
+    ints turned[4 * BYTES_Q4_0 / 16], *t = turned;
+    turn(s->rows, s->row_bytes, 1, t);
+    for (int block = 0; block < 8; block += 2, t += 9) {
+        turn(s->rows + 16 + 16 * block, s->row_bytes, 2, turned + 4 + 4 * block);
         if (block >= s->first) {
             fetch(s, BYTES_Q4_0);
             ints w[10];
@@ -75,8 +77,10 @@ INLINE void add_q4_0(struct span *s, floats *acc, const int n, const struct shap
 INLINE void add_q8_0(struct span *s, floats *acc, const int n, const struct shape *shape) {
     static const uint8_t two_off[9] = {0, 2, 6, 10, 14, 18, 22, 26, 28};
     const ints flip = splat_int(SIGNED_128 ? 0 : (int32_t)0x80808080);
-    for (int block = 0; block < 8; block += 2) {
-        const ints *t = s->turned + 17 * (block / 2);
+    ints turned[4 * BYTES_Q8_0 / 16], *t = turned;
+    turn(s->rows, s->row_bytes, 1, t);
+    for (int block = 0; block < 8; block += 2, t += 17) {
+        turn(s->rows + 16 + 32 * block, s->row_bytes, 4, turned + 4 + 8 * block);
         if (block >= s->first) {
             fetch(s, BYTES_Q8_0);
             ints w[9];
@@ -116,9 +120,11 @@ INLINE void scales_k4(const ints *t, floats scale[8], floats min[8]) {
 INLINE void add_q4_k(struct span *s, floats *acc, const int n, const struct shape *shape) {
     floats scale[8], min[8];
     ints w[8];
-    scales_k4(s->turned, scale, min);
-    const ints *t = s->turned + 4;
-    for (int g = 0; g < 8; g += 2, t += 8) {
+    ints t[8];
+    turn(s->rows, s->row_bytes, 1, t);
+    scales_k4(t, scale, min);
+    for (int g = 0; g < 8; g += 2) {
+        turn(s->rows + 16 + 16 * g, s->row_bytes, 2, t);
         fetch(s, BYTES_Q4_K);
         UNROLL
         for (int i = 0; i < 8; i++)
@@ -159,10 +165,6 @@ INLINE struct shape shape_of(const int type) {
     }
 }
 
-INLINE void turn_span(const int type, const uint8_t *rows, uint64_t row_bytes, ints *to) {
-    turn(rows, row_bytes, span_bytes(type) / 16, to);
-}
-
 INLINE void add_span(const int type, struct span *s, floats *acc, const int n, const struct shape *shape) {
     switch (type) {
 #define CASE(NAME, lower, most)                                                                              \
@@ -178,62 +180,58 @@ INLINE void add_span(const int type, struct span *s, floats *acc, const int n, c
 
 /* ---- rows ---- */
 
-/* One span of WIDTH rows meets columns t … t + n − 1. */
-INLINE void meet(const int type, struct span *s, const struct mote_kernel_x8 *x, uint32_t value, uint32_t t,
-                 const int n, floats *acc) {
+/* WIDTH rows meet T ≤ n columns, the last of them more than once where T < n. ahead: what to fetch meanwhile,
+ * as many bytes as the rows have. */
+INLINE void strip(const int type, const int n, const uint8_t *rows, uint64_t row_bytes, uint32_t k,
+                  uintptr_t ahead, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                  uint64_t y_stride) {
     const struct shape shape = shape_of(type);
-    uint32_t k = s->k;
-    uint64_t at = (uint64_t)t * k + value;
-    s->q = x->q + at;
-    s->d = x->scale + at / 32;
-    for (int c = 0; c < n; c++, at += k)
-        prepare(s, c, &shape, x->scale + at / 32, x->sum + at / 16);
-    floats sums[TILE];
+    struct span s;
+    floats acc[TILE];
+    s.row_bytes = row_bytes;
     UNROLL
     for (int c = 0; c < n; c++)
-        sums[c] = acc[c];
-    add_span(type, s, sums, n, &shape);
-    UNROLL
-    for (int c = 0; c < n; c++)
-        acc[c] = sums[c];
-}
-
-/* WIDTH rows; ahead: what to fetch meanwhile, as many bytes. */
-INLINE void strip(const int type, const uint8_t *rows, uint64_t row_bytes, uint32_t k, uintptr_t ahead,
-                  const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
-    ints turned[MOST_TURNED];
-    floats acc[MOTE_KERNEL_DIRECT];
-    struct span s = {.turned = turned, .k = k};
-    for (uint32_t t = 0; t < n_columns; t++)
-        acc[t] = splat_float(0);
+        acc[c] = splat_float(0);
     for (uint32_t done = 0; done < k; done += SPAN) {
         /* where less than a span is left, the last one is taken again, for what is left */
         uint32_t value = k - done < SPAN ? k - SPAN : done;
         uint64_t at = (uint64_t)value / 32 * (uint64_t)span_bytes(type) / 8;
         s.first = (int)(done - value) / 32;
+        s.rows = rows + at;
         s.ahead = ahead + at * WIDTH;
-        turn_span(type, rows + at, row_bytes, turned);
-        for (uint32_t t = 0; t < n_columns;) {
-            uint32_t left = n_columns - t;
-            if (left >= 4)
-                meet(type, &s, x, value, t, 4, acc + t), t += 4;
-            else if (left >= 2)
-                meet(type, &s, x, value, t, 2, acc + t), t += 2;
-            else
-                meet(type, &s, x, value, t, 1, acc + t), t += 1;
+        for (uint32_t c = 0; c < (unsigned)n; c++) {
+            uint64_t i = (uint64_t)(c < n_columns ? c : n_columns - 1) * k + value;
+            s.column[c].q = x->q + i;
+            s.column[c].d = x->scale + i / 32;
+            s.column[c].sum = x->sum + i / 16;
+            prepare(&s.column[c], &shape);
         }
+        add_span(type, &s, acc, n, &shape);
     }
-    for (uint32_t t = 0; t < n_columns; t++)
-        store_floats(y + t * y_stride, acc[t]);
+    UNROLL
+    for (uint32_t c = 0; c < (unsigned)n; c++)
+        if (c < n_columns) store_floats(y + c * y_stride, acc[c]);
+}
+
+/* All rows of a matrix, in a copy of the code for one, two and up to four columns. */
+INLINE void product(const int type, const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
+                    const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
+    for (uint32_t r = 0; r < n_rows; r += WIDTH, rows += WIDTH * row_bytes, y += WIDTH) {
+        uintptr_t ahead = (uintptr_t)rows + WIDTH * row_bytes;
+        if (n_columns == 1)
+            strip(type, 1, rows, row_bytes, k, ahead, x, 1, y, y_stride);
+        else if (n_columns == 2)
+            strip(type, 2, rows, row_bytes, k, ahead, x, 2, y, y_stride);
+        else
+            strip(type, TILE, rows, row_bytes, k, ahead, x, n_columns, y, y_stride);
+    }
 }
 
 #define DIRECT(NAME, lower, most)                                                                            \
     static void direct_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,         \
                                const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,                 \
                                uint64_t y_stride) {                                                          \
-        for (uint32_t r = 0; r < n_rows; r += WIDTH, rows += WIDTH * row_bytes)                              \
-            strip(MOTE_TYPE_##NAME, rows, row_bytes, k, (uintptr_t)rows + WIDTH * row_bytes, x, n_columns,   \
-                  y + r, y_stride);                                                                          \
+        product(MOTE_TYPE_##NAME, rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);                    \
     }
 DIRECT_LIST(DIRECT)
 #undef DIRECT

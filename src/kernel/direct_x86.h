@@ -30,8 +30,7 @@
 enum {
     SPAN = MOTE_KERNEL_SPAN,
     SPAN_GROUPS = SPAN / 16, /* at most */
-    MOST_TURNED = 68,        /* vectors of the largest span, Q8_0's */
-    TILE = 4,                /* most columns whose sums stay in registers */
+    TILE = MOTE_KERNEL_DIRECT,
 };
 
 #if WIDTH == 16
@@ -180,16 +179,19 @@ INLINE void turn(const uint8_t *rows, uint64_t row_bytes, int n, ints *to) {
 
 /* A span of WIDTH rows, and what the columns bring to it. */
 struct span {
-    const ints *turned;
-    int first;       /* of the blocks of 32, the first that counts */
-    uint32_t k;      /* of the whole row: how far apart columns are */
-    const int8_t *q; /* of the first column, from this span on */
-    const float *d;  /* likewise */
+    const uint8_t *rows; /* where it begins in the first row */
+    uint64_t row_bytes;
     uintptr_t ahead; /* what to fetch next */
-    union {
-        int32_t start[SPAN_GROUPS]; /* −offset · Σx */
-        float d_sum[SPAN_GROUPS];   /* d · Σx, where there is a min */
-    } group[TILE];
+    int first;       /* of the blocks of 32, the first that counts */
+    struct column {
+        const int8_t *q; /* from this span on, as are the others */
+        const float *d;
+        const int16_t *sum;
+        union {
+            int32_t start[SPAN_GROUPS]; /* −offset · Σx */
+            float d_sum[SPAN_GROUPS];   /* d · Σx, where there is a min */
+        } group;
+    } column[TILE];
 };
 
 /* How a type multiplies, known at compile time. */
@@ -209,16 +211,16 @@ INLINE int32_t four_values(const int8_t *x) {
     return value;
 }
 
-INLINE void prepare(struct span *s, int c, const struct shape *shape, const float *d, const int16_t *sum) {
-    int group = shape->group;
-    for (int g = 0; g < SPAN / group; g += WIDTH) {
-        uint32_t n = SPAN / group < WIDTH ? (uint32_t)(SPAN / group) : WIDTH;
-        ints total = group_sums(sum + g * (group / 16), n, (uint32_t)group);
-        if (shape->has_min)
-            store_floats(s->group[c].d_sum + g,
-                         mul(group_scales(d + g * group / 32, n, (uint32_t)group), to_float(total)));
-        else
-            store_ints(s->group[c].start + g, mul_ints(total, splat_int(-shape->offset)));
+INLINE void prepare(struct column *column, const struct shape *shape) {
+    const uint32_t group = (uint32_t)shape->group, n = SPAN / group < WIDTH ? SPAN / group : WIDTH;
+    for (uint32_t g = 0; g < SPAN / group; g += n) {
+        ints total = group_sums(column->sum + g * (group / 16), n, group);
+        if (shape->has_min) {
+            floats d = group_scales(column->d + g * group / 32, n, group);
+            store_floats(column->group.d_sum + g, mul(d, to_float(total)));
+        } else {
+            store_ints(column->group.start + g, mul_ints(total, splat_int(-shape->offset)));
+        }
     }
 }
 
@@ -226,15 +228,14 @@ INLINE void prepare(struct span *s, int c, const struct shape *shape, const floa
 INLINE void add_group(const struct span *s, floats *acc, const int n, int g, const struct shape *shape,
                       const ints *w, const uint8_t *at, const int n_w, floats scale, floats min) {
     const int as_signed = SIGNED_128 && shape->offset == 128;
-    int block = g * shape->group / 32;
     UNROLL
     for (int c = 0; c < n; c++) {
-        const int8_t *x = s->q + (uint64_t)c * s->k + g * shape->group;
-        floats d = splat_float(s->d[(uint64_t)c * (s->k / 32) + (unsigned)block]);
-        ints idot = splat_int(shape->has_min || as_signed ? 0 : s->group[c].start[g]);
-        idot = dots(idot, w, x, at, n_w, shape->most, as_signed);
+        const struct column *column = &s->column[c];
+        ints idot = splat_int(shape->has_min || as_signed ? 0 : column->group.start[g]);
+        idot = dots(idot, w, column->q + g * shape->group, at, n_w, shape->most, as_signed);
+        floats d = splat_float(column->d[g * shape->group / 32]);
         acc[c] = plus(acc[c], mul(to_float(idot), mul(scale, d)));
-        if (shape->has_min) acc[c] = minus(acc[c], mul(min, splat_float(s->group[c].d_sum[g])));
+        if (shape->has_min) acc[c] = minus(acc[c], mul(min, splat_float(column->group.d_sum[g])));
     }
 }
 

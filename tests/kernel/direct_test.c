@@ -58,27 +58,12 @@ static void close_problem(struct problem *p) {
 /* The same product by the reference's panels. */
 static void by_panel(const struct problem *p, float *y, uint64_t y_stride) {
     struct mote_kernels reference;
+    struct mote_kernel_weight w = {p->rows, p->row_bytes, p->type, p->n, p->k};
+    struct mote_kernel_input input = {.x8 = p->x};
     mote_kernel_select(&reference, 0);
-    uint32_t groups = p->k / p->info->group;
-    int8_t *q = malloc((size_t)16 * p->k);
-    float *scale = malloc(sizeof(float) * groups * 2), *min = scale + groups;
-    struct mote_kernel_panel panel = {malloc((size_t)16 * p->k), malloc(sizeof(float) * groups * 16),
-                                      malloc(sizeof(float) * groups * 16)};
-    for (uint32_t row = 0; row < p->n; row += 16) {
-        for (uint32_t r = 0; r < 16; r++) {
-            reference.decode[p->type](p->rows + (row + r) * p->row_bytes, p->k / p->info->elements,
-                                      q + (size_t)r * p->k, scale, min);
-            for (uint32_t g = 0; g < groups; g++)
-                panel.scale[g * 16 + r] = scale[g], panel.min[g * 16 + r] = p->info->has_min ? min[g] : 0;
-        }
-        reference.interleave(q, p->k, p->k, p->info->offset, panel.q);
-        reference.multiply(p->info, &panel, p->k, &p->x, p->t, y + row, y_stride);
-    }
-    free(q);
-    free(scale);
-    free(panel.q);
-    free(panel.scale);
-    free(panel.min);
+    void *work = aligned_alloc(64, mote_kernel_matmul_plan(p->k));
+    mote_kernel_matmul(&reference, &w, 0, p->n, &input, p->t, y, y_stride, work);
+    free(work);
 }
 
 static void check(uint32_t type, uint32_t n, uint32_t k, uint32_t t, enum filling filling) {
