@@ -69,9 +69,11 @@ struct mote_kernel_panel {
 typedef void mote_kernel_decode(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,
                                 float *min);
 
-/* y[t·y_stride + r] = row r of the panel · column t, for r < 16, t < T. info says group, offset, has_min. */
+/* y[t·y_stride + 16·p + r] = row r of panel p · column t, for r < 16, p < n_panels (1 or 2), t < T. info says
+ * group, offset, has_min; q + offset is at most 2·offset, 127 for offset 64, 255 for 128, and 31 where there
+ * is a min. */
 typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
-                                  const struct mote_kernel_panel *panel, uint32_t k,
+                                  const struct mote_kernel_panel *panels, uint32_t n_panels, uint32_t k,
                                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                                   uint64_t y_stride);
 

@@ -5,14 +5,14 @@
  *     sixteen rows of the file ── decode, 256 columns at a time ──► int8 [16][256]  in L1
  *                                      interleave, offset added ──► the panel's q   [K/4][16][4]
  *                                  scales, mins turned by 90°   ──► scale, min      [K/group][16]
- *     panel × all T columns ── multiply ──► y
+ *     two panels × all T columns ── multiply ──► y
  *
  * so that a weight is decoded once however many columns there are, and is read from the file in order. A few
  * columns do not pay for that: where there is a direct product of the type, they take it. Float
  * weights need no panel: a few rows at a time, held in cache, meet every column.
  *
- * A worker's memory, in this order: scale, min [2][16][16] f32 · the panel's scale, min [2][K/16][16] f32 ·
- * rows [16][256] int8 · the panel's q [K][16] u8. */
+ * A worker's memory, in this order: scale, min [2][16][16] f32 · the panels' scale, min [2][2][K/16][16] f32
+ * · rows [16][256] int8 · the panels' q [2][K][16] u8. */
 #include "kernel/kernel.h"
 
 #include "base/float.h"
@@ -21,13 +21,15 @@
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
+    PANELS = 2,      /* that meet all columns together */
     FLOAT_ROWS = 16, /* float rows that meet all columns before the next */
+    REST = 4,        /* columns that the rows of an incomplete panel meet at a time */
 };
 
 struct scratch {
     int8_t *rows;       /* [16][CHUNK] */
     float *scale, *min; /* [16][CHUNK_GROUPS] */
-    struct mote_kernel_panel panel;
+    struct mote_kernel_panel panel[PANELS];
 };
 
 static uint64_t up(uint64_t n) {
@@ -41,17 +43,21 @@ static uint64_t panel_scales(uint32_t k) {
 
 uint64_t mote_kernel_matmul_plan(uint32_t k) {
     uint64_t chunk = MOTE_KERNEL_ROWS * (CHUNK + 2 * CHUNK_GROUPS * sizeof(float));
-    return up(chunk + 2 * panel_scales(k) * sizeof(float) + (uint64_t)k * MOTE_KERNEL_ROWS);
+    return up(chunk + PANELS * (2 * panel_scales(k) * sizeof(float) + (uint64_t)k * MOTE_KERNEL_ROWS));
 }
 
 static struct scratch lay_out(void *work, uint32_t k) {
     struct scratch scratch;
     scratch.scale = work;
     scratch.min = scratch.scale + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
-    scratch.panel.scale = scratch.min + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
-    scratch.panel.min = scratch.panel.scale + panel_scales(k);
-    scratch.rows = (int8_t *)(scratch.panel.min + panel_scales(k));
-    scratch.panel.q = (uint8_t *)(scratch.rows + MOTE_KERNEL_ROWS * CHUNK);
+    float *scales = scratch.min + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
+    scratch.rows = (int8_t *)(scales + PANELS * 2 * panel_scales(k));
+    uint8_t *q = (uint8_t *)(scratch.rows + MOTE_KERNEL_ROWS * CHUNK);
+    for (uint32_t p = 0; p < PANELS; p++) {
+        float *scale = scales + p * 2 * panel_scales(k);
+        scratch.panel[p] = (struct mote_kernel_panel){q + (uint64_t)p * k * MOTE_KERNEL_ROWS, scale,
+                                                      scale + panel_scales(k)};
+    }
     return scratch;
 }
 
@@ -62,10 +68,10 @@ static void turn(const struct mote_kernels *kernels, const float *from, uint32_t
                         (uint8_t *)to);
 }
 
-/* Decodes n_rows ≤ 16 rows into the panel; the rows that are missing become zero. */
+/* Decodes n_rows ≤ 16 rows into a panel; the rows that are missing become zero. */
 static void fill_panel(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                        const struct mote_kernel_weight *w, uint32_t row, uint32_t n_rows,
-                       const struct scratch *scratch) {
+                       const struct scratch *scratch, const struct mote_kernel_panel *panel) {
     mote_kernel_decode *decode = kernels->decode[w->type];
     const uint8_t *data = w->data + row * w->row_bytes;
     if (n_rows < MOTE_KERNEL_ROWS) {
@@ -80,10 +86,24 @@ static void fill_panel(const struct mote_kernels *kernels, const struct mote_bas
             decode(data + r * w->row_bytes + at, n / info->elements, scratch->rows + r * CHUNK,
                    scratch->scale + r * CHUNK_GROUPS, scratch->min + r * CHUNK_GROUPS);
         kernels->interleave(scratch->rows, CHUNK, n, info->offset,
-                            scratch->panel.q + (uint64_t)column * MOTE_KERNEL_ROWS);
+                            panel->q + (uint64_t)column * MOTE_KERNEL_ROWS);
         uint64_t to = (uint64_t)column / info->group * MOTE_KERNEL_ROWS;
-        turn(kernels, scratch->scale, n / info->group, scratch->panel.scale + to);
-        if (info->has_min) turn(kernels, scratch->min, n / info->group, scratch->panel.min + to);
+        turn(kernels, scratch->scale, n / info->group, panel->scale + to);
+        if (info->has_min) turn(kernels, scratch->min, n / info->group, panel->min + to);
+    }
+}
+
+/* n_rows < 16 rows in a panel: whole columns of it are made beside y, and what counts is copied. */
+static void multiply_rest(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
+                          const struct mote_kernel_panel *panel, uint32_t n_rows, uint32_t k,
+                          const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
+    for (uint64_t t = 0; t < n_columns; t += REST) {
+        struct mote_kernel_x8 some = {x->q + t * k, x->scale + t * (k / 32), x->sum + t * (k / 16)};
+        uint32_t n = n_columns - t < REST ? (uint32_t)(n_columns - t) : REST;
+        float whole[REST][MOTE_KERNEL_ROWS];
+        kernels->multiply(info, panel, 1, k, &some, n, whole[0], MOTE_KERNEL_ROWS);
+        for (uint32_t c = 0; c < n; c++)
+            memcpy(y + (t + c) * y_stride, whole[c], n_rows * sizeof *y);
     }
 }
 
@@ -97,20 +117,20 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
         direct(w->data + row0 * w->row_bytes, w->row_bytes, n_rows, w->k, x, n_columns, y + row0, y_stride);
         row0 += n_rows;
     }
-    for (uint32_t row = row0; row < row1; row += MOTE_KERNEL_ROWS) {
-        uint32_t n_rows = row1 - row < MOTE_KERNEL_ROWS ? row1 - row : MOTE_KERNEL_ROWS;
-        fill_panel(kernels, info, w, row, n_rows, scratch);
-        if (n_rows == MOTE_KERNEL_ROWS) {
-            kernels->multiply(info, &scratch->panel, w->k, x, n_columns, y + row, y_stride);
-            continue;
+    while (row0 < row1) {
+        uint32_t n_panels = (row1 - row0) / MOTE_KERNEL_ROWS, n_rows = MOTE_KERNEL_ROWS;
+        if (n_panels > PANELS) n_panels = PANELS;
+        for (uint32_t p = 0; p < n_panels; p++)
+            fill_panel(kernels, info, w, row0 + p * n_rows, n_rows, scratch, &scratch->panel[p]);
+        if (n_panels) {
+            kernels->multiply(info, scratch->panel, n_panels, w->k, x, n_columns, y + row0, y_stride);
+        } else {
+            n_panels = 1;
+            n_rows = row1 - row0;
+            fill_panel(kernels, info, w, row0, n_rows, scratch, scratch->panel);
+            multiply_rest(kernels, info, scratch->panel, n_rows, w->k, x, n_columns, y + row0, y_stride);
         }
-        for (uint32_t t = 0; t < n_columns; t++) {
-            struct mote_kernel_x8 column = {x->q + (uint64_t)t * w->k, x->scale + (uint64_t)t * (w->k / 32),
-                                            x->sum + (uint64_t)t * (w->k / 16)};
-            float whole[MOTE_KERNEL_ROWS];
-            kernels->multiply(info, &scratch->panel, w->k, &column, 1, whole, MOTE_KERNEL_ROWS);
-            memcpy(y + t * y_stride + row, whole, n_rows * sizeof *y);
-        }
+        row0 += n_panels * n_rows;
     }
 }
 

@@ -185,9 +185,9 @@ INLINE void multiply_shape(const struct mote_kernel_panel *panel, uint32_t k, ui
 }
 
 /* One copy of the code for each shape of a group, so that nothing is decided inside the loops. */
-static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panel,
-                     uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                     uint64_t y_stride) {
+static void multiply_panel(const struct mote_base_type_info *info, const struct mote_kernel_panel *panel,
+                           uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                           uint64_t y_stride) {
     uint8_t small = SIGNED_128 ? info->offset & 127 : info->offset;
     if (info->group == 32 && info->has_min)
         multiply_shape(panel, k, 32, 0, 1, x, n_columns, y, y_stride);
@@ -199,4 +199,11 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
         multiply_shape(panel, k, 16, 0, 1, x, n_columns, y, y_stride);
     else
         multiply_shape(panel, k, 16, small, 0, x, n_columns, y, y_stride);
+}
+
+static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
+                     uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                     float *y, uint64_t y_stride) {
+    for (uint32_t p = 0; p < n_panels; p++)
+        multiply_panel(info, &panels[p], k, x, n_columns, y + p * MOTE_KERNEL_ROWS, y_stride);
 }

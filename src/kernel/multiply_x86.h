@@ -4,12 +4,13 @@
  * defines
  *
  *     WIDTH            8 or 16: outputs held by one vector (half a panel, or all of it)
- *     WIDEST           4 or 8: the most columns of a tile that its registers hold
- *     SIGNED_128       1 where dot() cannot take weights above 127
- *     struct weight, ready(), dot()   how four products per lane are added to an int32 lane
+ *     NARROW           1 where dot() adds pairs of products in 16 bits, 0 where it adds four in 32
+ *     struct weight, ready(), dot()   how four products per lane are added
  *
- * and includes this. A tile is WIDTH rows × n columns, n ∈ {1, 2, 4, 8}: n integer and n float accumulators
- * stay in registers while the panel streams past.
+ * and includes this. A tile is two vectors of rows (a panel on 256 bits, two panels on 512) × n columns,
+ * n ∈ {1, 2, 4}: an activation that is broadcast meets two vectors of weights, and a vector of weights four
+ * activations, so that there is less than one load to a multiplication. Integer and float sums stay in
+ * registers (on 256 bits, the compiler leaves some of the latter in L1) while the panels stream past.
  *
  *     for each group:  idot[c] = −offset·Σx[c]                           one broadcast
  *                      idot[c] += w · x[c], four values of each row      group/4 times
@@ -17,7 +18,11 @@
  *                      acc[c] −= min · (d[c] · Σx[c])                    where there is a min
  *
  * What a column contributes to each group besides its values (−offset·Σx or d·Σx) is worked out for WIDTH
- * groups at a time, all in one vector, before they are needed. */
+ * groups at a time, all in one vector, before they are needed.
+ *
+ * NARROW sums: two products of a weight of at most 2·offset are 2 · 2·offset · 127 at most, and 64 / offset
+ * of such pairs do not leave 16 bits (32512). So Q4_0, of offset 8, is widened to 32 bits once a group of 32,
+ * and types with a min, whose q is at most 31, twice. Weights of offset 128 are taken with their sign. */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -27,11 +32,27 @@
 MOTE_BASE_TYPE_LIST(ONE_CORRECTION)
 #undef ONE_CORRECTION
 
+enum { VECTORS = 2, WIDEST = 4 }; /* of a tile: vectors of rows, columns */
+
 INLINE int32_t four_values(const int8_t *x) {
     int32_t value;
     memcpy(&value, x, sizeof value);
     return value;
 }
+
+/* What is known about a type when the code is compiled: one copy of the code for each shape, so that nothing
+ * is decided inside the loops. */
+struct shape {
+    uint32_t group;
+    uint32_t steps; /* dot() may be called this often before its sum leaves its lane */
+    int has_min, as_signed;
+};
+
+/* Two vectors of rows. */
+struct rows {
+    const uint8_t *q[VECTORS]; /* [K/4] 64 bytes apart */
+    const float *scale[VECTORS], *min[VECTORS];
+};
 
 /* What one column brings to each of WIDTH groups besides its values. */
 struct column {
@@ -41,94 +62,164 @@ struct column {
 
 /* n_groups ≤ WIDTH groups from group first on. */
 INLINE void prepare(struct column *to, const struct mote_kernel_x8 *x, uint64_t column, uint32_t k,
-                    uint32_t first, uint32_t n_groups, uint32_t group, uint8_t offset, int has_min) {
+                    uint32_t first, uint32_t n_groups, struct shape shape, uint8_t offset) {
+    uint32_t group = shape.group;
     floats d = group_scales(x->scale + column * (k / 32) + first * group / 32, n_groups, group);
-    ints sum = group_sums(x->sum + column * (k / 16) + first * (group / 16), n_groups, group);
     store_floats(to->d, d);
-    if (has_min)
+    if (shape.as_signed) return;
+    ints sum = group_sums(x->sum + column * (k / 16) + first * (group / 16), n_groups, group);
+    if (shape.has_min)
         store_floats(to->d_sum, mul(d, to_float(sum)));
     else
         store_ints(to->start, mul_ints(sum, splat_int(-offset)));
 }
 
-INLINE void tile(const struct mote_kernel_panel *panel, uint32_t row, uint32_t k, uint32_t group,
-                 uint8_t offset, int has_min, const struct mote_kernel_x8 *x, uint64_t column, const int n,
-                 float *y, uint64_t y_stride) {
-    const int as_signed = SIGNED_128 && offset == 128;
-    const uint8_t *q = panel->q + 4 * row;
-    const float *scale = panel->scale + row, *min = panel->min + row;
+/* idot += the products of one group; x [n] of k values apart. */
+INLINE void group_dots(ints idot[][VECTORS], const uint8_t *const q[VECTORS], const int8_t *x, uint32_t k,
+                       struct shape shape, const int n) {
+    UNROLL
+    for (uint32_t i = 0; i < shape.group / 4; i += shape.steps) {
+        ints sum[WIDEST][VECTORS];
+        UNROLL
+        for (int c = 0; c < n; c++)
+            UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            sum[c][v] = NARROW ? splat_int(0) : idot[c][v];
+        UNROLL
+        for (uint32_t j = i; j < i + shape.steps; j++) {
+            struct weight w[VECTORS];
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                w[v] = ready(q[v] + 64 * j, shape.as_signed);
+            UNROLL
+            for (int c = 0; c < n; c++) {
+                ints values = splat_int(four_values(x + (uint64_t)c * k + 4 * j));
+                UNROLL
+                for (int v = 0; v < VECTORS; v++)
+                    sum[c][v] = dot(sum[c][v], w[v], values, shape.as_signed);
+            }
+        }
+        UNROLL
+        for (int c = 0; c < n; c++)
+            UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            idot[c][v] = NARROW ? add_ints(idot[c][v], add_pairs(sum[c][v])) : sum[c][v];
+    }
+}
+
+INLINE void tile(struct rows rows, uint32_t k, struct shape shape, uint8_t offset,
+                 const struct mote_kernel_x8 *x, uint64_t column, const int n, float *const y[VECTORS],
+                 uint64_t y_stride) {
     const int8_t *values = x->q + column * k;
-    uint32_t n_groups = k / group;
-    struct column columns[8];
-    floats acc[8];
+    const int has_start = !shape.has_min && !shape.as_signed;
+    uint32_t n_groups = k / shape.group;
+    struct column columns[WIDEST];
+    floats acc[WIDEST][VECTORS];
     UNROLL
     for (int c = 0; c < n; c++)
-        acc[c] = splat_float(0);
+        UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        acc[c][v] = splat_float(0);
     for (uint32_t first = 0; first < n_groups; first += WIDTH) {
         uint32_t n_here = n_groups - first < WIDTH ? n_groups - first : WIDTH;
         UNROLL
         for (int c = 0; c < n; c++)
-            prepare(&columns[c], x, column + (unsigned)c, k, first, n_here, group, as_signed ? 0 : offset,
-                    has_min);
+            prepare(&columns[c], x, column + (unsigned)c, k, first, n_here, shape, offset);
         for (uint32_t g = 0; g < n_here; g++) {
-            ints idot[8];
+            ints idot[WIDEST][VECTORS];
             UNROLL
             for (int c = 0; c < n; c++)
-                idot[c] = splat_int(has_min || as_signed ? 0 : columns[c].start[g]);
-            UNROLL
-            for (uint32_t i = 0; i < group / 4; i++, q += 64) {
-                struct weight w = ready(q, as_signed);
                 UNROLL
-                for (int c = 0; c < n; c++)
-                    idot[c] = dot(idot[c], w, four_values(values + (uint64_t)c * k + 4 * i), as_signed);
-            }
-            floats s = load_floats(scale), m = has_min ? load_floats(min) : splat_float(0);
+            for (int v = 0; v < VECTORS; v++)
+                idot[c][v] = splat_int(has_start && !NARROW ? columns[c].start[g] : 0);
+            group_dots(idot, rows.q, values, k, shape, n);
             UNROLL
-            for (int c = 0; c < n; c++) {
-                acc[c] = plus(acc[c], mul(to_float(idot[c]), mul(s, splat_float(columns[c].d[g]))));
-                if (has_min) acc[c] = minus(acc[c], mul(m, splat_float(columns[c].d_sum[g])));
+            for (int v = 0; v < VECTORS; v++) {
+                floats s = load_floats(rows.scale[v]);
+                floats m = shape.has_min ? load_floats(rows.min[v]) : splat_float(0);
+                UNROLL
+                for (int c = 0; c < n; c++) {
+                    floats d = splat_float(columns[c].d[g]);
+                    if (has_start && NARROW)
+                        idot[c][v] = add_ints(idot[c][v], splat_int(columns[c].start[g]));
+                    acc[c][v] = plus(acc[c][v], mul(to_float(idot[c][v]), mul(s, d)));
+                    if (shape.has_min) acc[c][v] = minus(acc[c][v], mul(m, splat_float(columns[c].d_sum[g])));
+                }
+                rows.q[v] += 16 * shape.group;
+                rows.scale[v] += MOTE_KERNEL_ROWS;
+                rows.min[v] += MOTE_KERNEL_ROWS;
             }
-            values += group;
-            scale += MOTE_KERNEL_ROWS;
-            min += MOTE_KERNEL_ROWS;
+            values += shape.group;
         }
     }
     UNROLL
     for (int c = 0; c < n; c++)
-        store_floats(y + (column + (unsigned)c) * y_stride + row, acc[c]);
+        UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        store_floats(y[v] + (column + (unsigned)c) * y_stride, acc[c][v]);
 }
 
-/* All columns of one half (or the whole) of a panel, in tiles as wide as are left. */
-INLINE void strip(const struct mote_kernel_panel *panel, uint32_t row, uint32_t k, uint32_t group,
-                  uint8_t offset, int has_min, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+/* All columns of two vectors of rows, in tiles as wide as are left. */
+INLINE void strip(const struct rows *rows, uint32_t k, struct shape shape, uint8_t offset,
+                  const struct mote_kernel_x8 *x, uint32_t n_columns, float *const y[VECTORS],
                   uint64_t y_stride) {
     uint32_t t = 0;
-    for (; WIDEST >= 8 && n_columns - t >= 8; t += 8)
-        tile(panel, row, k, group, offset, has_min, x, t, 8, y, y_stride);
     for (; n_columns - t >= 4; t += 4)
-        tile(panel, row, k, group, offset, has_min, x, t, 4, y, y_stride);
-    for (; n_columns - t >= 2; t += 2)
-        tile(panel, row, k, group, offset, has_min, x, t, 2, y, y_stride);
-    for (; n_columns - t >= 1; t += 1)
-        tile(panel, row, k, group, offset, has_min, x, t, 1, y, y_stride);
+        tile(*rows, k, shape, offset, x, t, 4, y, y_stride);
+    if (n_columns - t >= 2) {
+        tile(*rows, k, shape, offset, x, t, 2, y, y_stride);
+        t += 2;
+    }
+    if (n_columns - t >= 1) tile(*rows, k, shape, offset, x, t, 1, y, y_stride);
 }
 
-/* One copy of the code for each shape of a group, so that nothing is decided inside the loops. */
-static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panel,
-                     uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                     uint64_t y_stride) {
-    for (uint32_t row = 0; row < MOTE_KERNEL_ROWS; row += WIDTH) {
-        if (info->group == 32 && info->has_min)
-            strip(panel, row, k, 32, 0, 1, x, n_columns, y, y_stride);
-        else if (info->group == 32 && SIGNED_128 && info->offset == 128)
-            strip(panel, row, k, 32, 128, 0, x, n_columns, y, y_stride);
-        else if (info->group == 32)
-            strip(panel, row, k, 32, SIGNED_128 ? info->offset & 127 : info->offset, 0, x, n_columns, y,
-                  y_stride);
-        else if (info->has_min)
-            strip(panel, row, k, 16, 0, 1, x, n_columns, y, y_stride);
+/* The shapes that occur, and which of them a type has: dot() in 32 bits never overflows in a group. */
+INLINE void choose(const struct mote_base_type_info *info, const struct rows *rows, uint32_t k,
+                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *const y[VECTORS],
+                   uint64_t y_stride) {
+#define STRIP(group, steps, has_min, as_signed)                                                              \
+    strip(rows, k, (struct shape){group, steps, has_min, as_signed}, info->offset, x, n_columns, y, y_stride)
+    if (info->group == 32) {
+        if (info->has_min)
+            STRIP(32, NARROW ? 4 : 8, 1, 0);
+        else if (!NARROW || info->offset <= 8)
+            STRIP(32, 8, 0, 0);
+        else if (info->offset == 128)
+            STRIP(32, 1, 0, 1);
+        else if (info->offset <= 16)
+            STRIP(32, 4, 0, 0);
         else
-            strip(panel, row, k, 16, SIGNED_128 ? info->offset & 127 : info->offset, 0, x, n_columns, y,
-                  y_stride);
+            STRIP(32, 1, 0, 0);
+    } else {
+        if (info->has_min)
+            STRIP(16, 4, 1, 0);
+        else if (!NARROW || info->offset <= 16)
+            STRIP(16, 4, 0, 0);
+        else if (info->offset <= 32)
+            STRIP(16, 2, 0, 0);
+        else
+            STRIP(16, 1, 0, 0);
+    }
+#undef STRIP
+}
+
+static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
+                     uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                     float *y, uint64_t y_stride) {
+    enum { STRIDE = WIDTH * VECTORS }; /* rows of a tile */
+    for (uint32_t row = 0; row < n_panels * MOTE_KERNEL_ROWS; row += STRIDE) {
+        struct rows rows;
+        float *to[VECTORS];
+        for (uint32_t v = 0; v < VECTORS; v++) {
+            /* a panel without a second one is its own neighbour */
+            uint32_t at = row + v * WIDTH < n_panels * MOTE_KERNEL_ROWS ? row + v * WIDTH : row;
+            const struct mote_kernel_panel *panel = &panels[at / MOTE_KERNEL_ROWS];
+            uint32_t within = at % MOTE_KERNEL_ROWS;
+            rows.q[v] = panel->q + 4 * within;
+            rows.scale[v] = panel->scale + within;
+            rows.min[v] = panel->min + within;
+            to[v] = y + at;
+        }
+        choose(info, &rows, k, x, n_columns, to, y_stride);
     }
 }

@@ -12,9 +12,8 @@
 #include "base/float.h"
 #include "base/memory.h"
 
-#define WIDTH      8
-#define WIDEST     4
-#define SIGNED_128 1
+#define WIDTH  8
+#define NARROW 1
 #include "kernel/vector_x86.h"
 
 struct weight {
@@ -28,11 +27,9 @@ static inline struct weight ready(const uint8_t *q, int as_signed) {
     return (struct weight){_mm256_abs_epi8(value), value};
 }
 
-static inline ints dot(ints sum, struct weight w, int32_t x, int as_signed) {
-    __m256i values = _mm256_set1_epi32(x);
-    if (as_signed) values = _mm256_sign_epi8(values, w.sign);
-    __m256i pairs = _mm256_maddubs_epi16(w.magnitude, values);
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+static inline ints dot(ints sum, struct weight w, ints x, int as_signed) {
+    if (as_signed) x = _mm256_sign_epi8(x, w.sign);
+    return in_turn(_mm256_add_epi16(sum, _mm256_maddubs_epi16(w.magnitude, x)));
 }
 
 #include "kernel/multiply_x86.h"

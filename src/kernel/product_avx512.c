@@ -9,9 +9,8 @@
 #include "base/float.h"
 #include "base/memory.h"
 
-#define WIDTH      16
-#define WIDEST     4
-#define SIGNED_128 1
+#define WIDTH  16
+#define NARROW 1
 #include "kernel/vector_x86.h"
 
 struct weight {
@@ -26,11 +25,9 @@ static inline struct weight ready(const uint8_t *q, int as_signed) {
     return (struct weight){_mm512_abs_epi8(value), _mm512_movepi8_mask(value)};
 }
 
-static inline ints dot(ints sum, struct weight w, int32_t x, int as_signed) {
-    __m512i values = _mm512_set1_epi32(x);
-    if (as_signed) values = _mm512_mask_sub_epi8(values, w.negative, _mm512_setzero_si512(), values);
-    __m512i pairs = _mm512_maddubs_epi16(w.magnitude, values);
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+static inline ints dot(ints sum, struct weight w, ints x, int as_signed) {
+    if (as_signed) x = _mm512_mask_sub_epi8(x, w.negative, _mm512_setzero_si512(), x);
+    return in_turn(_mm512_add_epi16(sum, _mm512_maddubs_epi16(w.magnitude, x)));
 }
 
 #include "kernel/multiply_x86.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * product_avxvnni.c: multiply with the 256-bit VPDPBUSD: half a panel × four columns. */
+ * product_avxvnni.c: multiply with the 256-bit VPDPBUSD: a panel × four columns. */
 #include "kernel/level.h"
 
 #if defined(__x86_64__)
@@ -8,9 +8,8 @@
 #include "base/float.h"
 #include "base/memory.h"
 
-#define WIDTH      8
-#define WIDEST     4
-#define SIGNED_128 0
+#define WIDTH  8
+#define NARROW 0
 #include "kernel/vector_x86.h"
 
 struct weight {
@@ -22,9 +21,9 @@ static inline struct weight ready(const uint8_t *q, int as_signed) {
     return (struct weight){_mm256_loadu_si256((const __m256i *)q)};
 }
 
-static inline ints dot(ints sum, struct weight w, int32_t x, int as_signed) {
+static inline ints dot(ints sum, struct weight w, ints x, int as_signed) {
     (void)as_signed;
-    return _mm256_dpbusd_avx_epi32(sum, w.q, _mm256_set1_epi32(x));
+    return _mm256_dpbusd_avx_epi32(sum, w.q, x);
 }
 
 #include "kernel/multiply_x86.h"

@@ -60,9 +60,9 @@ static void group_dots(const uint8_t *panel_q, uint8_t offset, const int8_t *x, 
     }
 }
 
-static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panel,
-                     uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                     uint64_t y_stride) {
+static void multiply_panel(const struct mote_base_type_info *info, const struct mote_kernel_panel *panel,
+                           uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                           uint64_t y_stride) {
     uint32_t group = info->group;
     for (uint32_t t = 0; t < n_columns; t++) {
         const float *d = x->scale + (uint64_t)t * (k / 32);
@@ -81,6 +81,13 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
         for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
             y[t * y_stride + r] = acc[r];
     }
+}
+
+static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
+                     uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                     float *y, uint64_t y_stride) {
+    for (uint32_t p = 0; p < n_panels; p++)
+        multiply_panel(info, &panels[p], k, x, n_columns, y + p * MOTE_KERNEL_ROWS, y_stride);
 }
 
 void mote_kernel_product_overlay__ref(struct mote_kernels *table) {

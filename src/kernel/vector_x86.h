@@ -42,6 +42,13 @@ static inline floats minus(floats a, floats b) {
 static inline ints mul_ints(ints a, ints b) {
     return _mm512_mullo_epi32(a, b);
 }
+static inline ints add_ints(ints a, ints b) {
+    return _mm512_add_epi32(a, b);
+}
+/* Each two neighbours of 16 bits, added in 32. */
+static inline ints add_pairs(ints v) {
+    return _mm512_madd_epi16(v, _mm512_set1_epi16(1));
+}
 
 /* Σx of n ≤ 16 groups, from the sums of sixteen values each; what is past n is not read. */
 static inline ints group_sums(const int16_t *sum, uint32_t n, uint32_t group) {
@@ -94,6 +101,13 @@ static inline floats minus(floats a, floats b) {
 static inline ints mul_ints(ints a, ints b) {
     return _mm256_mullo_epi32(a, b);
 }
+static inline ints add_ints(ints a, ints b) {
+    return _mm256_add_epi32(a, b);
+}
+/* Each two neighbours of 16 bits, added in 32. */
+static inline ints add_pairs(ints v) {
+    return _mm256_madd_epi16(v, _mm256_set1_epi16(1));
+}
 
 /* Σx of n ≤ 8 groups, from the sums of sixteen values each; what is past n is not read. */
 static inline ints group_sums(const int16_t *sum, uint32_t n, uint32_t group) {
@@ -121,3 +135,10 @@ static inline floats group_scales(const float *d, uint32_t n, uint32_t group) {
 }
 
 #endif
+
+/* gcc makes a tree of a sum of integers, and with it more values than there are registers: keeps the order.
+ */
+static inline ints in_turn(ints sum) {
+    __asm__("" : "+v"(sum));
+    return sum;
+}

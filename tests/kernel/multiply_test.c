@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * multiply_test.c: the quantized product on every subset of the CPU's features against the reference, bit for
- * bit; the reference itself against sums in double. --bench [LEVEL] times it. */
+ * bit; the reference itself against sums in double. --bench [LEVEL [TYPE]] times it. */
 #include "tests/kernel/guard.h"
 
 #include <math.h>
@@ -17,29 +17,37 @@ enum { N_TYPES = sizeof type_numbers / sizeof *type_numbers };
 
 struct problem {
     struct guard guards[6];
-    struct mote_kernel_panel panel;
+    struct mote_kernel_panel panels[2];
     struct mote_kernel_x8 x;
     uint32_t k, t;
 };
 
 enum filling { ORDINARY, EXTREME, AWKWARD, N_FILLINGS };
 
+/* Two panels, one behind the other, each array ending where the memory ends. */
 static void fill_problem(struct problem *p, const struct mote_base_type_info *info, uint32_t k, uint32_t t,
                          enum filling filling) {
-    uint32_t n_groups = k / info->group, top = info->offset == 128 ? 255 : 127;
+    uint32_t n_groups = k / info->group, n_scales = 2 * 16 * n_groups;
+    uint32_t top = info->offset == 128  ? 255
+                   : info->has_min      ? 31
+                   : info->offset == 64 ? 127
+                                        : 2u * info->offset;
     p->k = k;
     p->t = t;
-    p->panel.q = guard_open(&p->guards[0], (size_t)k * 16);
-    p->panel.scale = guard_open(&p->guards[1], (size_t)n_groups * 16 * sizeof(float));
-    p->panel.min = guard_open(&p->guards[2], info->has_min ? (size_t)n_groups * 16 * sizeof(float) : 0);
+    uint8_t *q = guard_open(&p->guards[0], 2 * (size_t)k * 16);
+    float *scale = guard_open(&p->guards[1], n_scales * sizeof(float));
+    float *min = guard_open(&p->guards[2], info->has_min ? n_scales * sizeof(float) : 0);
+    p->panels[0] = (struct mote_kernel_panel){q, scale, min};
+    p->panels[1] = (struct mote_kernel_panel){q + k * 16, scale + n_scales / 2,
+                                              info->has_min ? min + n_scales / 2 : min};
     p->x.q = guard_open(&p->guards[3], (size_t)t * k);
     p->x.scale = guard_open(&p->guards[4], (size_t)t * (k / 32) * sizeof(float));
     p->x.sum = guard_open(&p->guards[5], (size_t)t * (k / 16) * sizeof(int16_t));
-    for (uint32_t i = 0; i < k * 16; i++)
-        p->panel.q[i] = (uint8_t)(filling == EXTREME ? (random_below(4) ? top : 0) : random_below(top + 1));
-    for (uint32_t i = 0; i < n_groups * 16; i++) {
-        p->panel.scale[i] = filling == AWKWARD ? random_awkward(200) : random_float();
-        if (info->has_min) p->panel.min[i] = filling == AWKWARD ? random_awkward(200) : random_float();
+    for (uint32_t i = 0; i < 2 * k * 16; i++)
+        q[i] = (uint8_t)(filling == EXTREME ? (random_below(4) ? top : 0) : random_below(top + 1));
+    for (uint32_t i = 0; i < n_scales; i++) {
+        scale[i] = filling == AWKWARD ? random_awkward(200) : random_float();
+        if (info->has_min) min[i] = filling == AWKWARD ? random_awkward(200) : random_float();
     }
     for (uint32_t i = 0; i < t * k; i++)
         p->x.q[i] =
@@ -59,20 +67,22 @@ static void close_problem(struct problem *p) {
         guard_close(&p->guards[i]);
 }
 
-static void check_multiply(const struct mote_base_type_info *info, uint32_t k, uint32_t t,
+/* Both panels together, or the last one alone, so that a look past it is noticed. */
+static void check_multiply(const struct mote_base_type_info *info, uint32_t k, uint32_t t, uint32_t n_panels,
                            enum filling filling) {
     struct problem p;
     struct mote_kernels reference, kernels;
     struct guard want_guard, got_guard;
-    uint32_t stride = 16 + random_below(3), n = (t - 1) * stride + 16;
+    uint32_t stride = 16 * n_panels + random_below(3), n = (t - 1) * stride + 16 * n_panels;
     fill_problem(&p, info, k, t, filling);
+    const struct mote_kernel_panel *panels = p.panels + 2 - n_panels;
     float *want = guard_open(&want_guard, n * sizeof *want);
     mote_kernel_select(&reference, 0);
-    reference.multiply(info, &p.panel, k, &p.x, t, want, stride);
+    reference.multiply(info, panels, n_panels, k, &p.x, t, want, stride);
     FOR_EACH_CPU(cpu) {
         float *got = guard_open(&got_guard, n * sizeof *got);
         mote_kernel_select(&kernels, cpu);
-        kernels.multiply(info, &p.panel, k, &p.x, t, got, stride);
+        kernels.multiply(info, panels, n_panels, k, &p.x, t, got, stride);
         check_floats(got, want, n, info->name, cpu); /* what lies between columns is still the canary */
         guard_close(&got_guard);
     }
@@ -86,11 +96,12 @@ static void multiply_is_the_same_everywhere(void **state) {
         const struct mote_base_type_info *info = mote_base_type_describe(type_numbers[i]);
         if (!info->group) continue;
         for (int filling = 0; filling < N_FILLINGS; filling++) {
-            for (uint32_t t = 1; t <= 19; t++)
-                check_multiply(info, 32 * (1 + random_below(10)), t, filling);
+            for (uint32_t t = 1; t <= 11; t++)
+                for (uint32_t n_panels = 1; n_panels <= 2; n_panels++)
+                    check_multiply(info, 32 * (1 + random_below(10)), t, n_panels, filling);
             for (uint32_t k = 32; k <= 32 * 35; k += 32)
-                check_multiply(info, k, 1 + random_below(4), filling);
-            check_multiply(info, 2048, 8, filling);
+                check_multiply(info, k, 1 + random_below(4), 1 + random_below(2), filling);
+            check_multiply(info, 2048, 8, 2, filling);
         }
     }
 }
@@ -104,22 +115,24 @@ static void multiply_is_the_sum(void **state) {
         if (!info->group) continue;
         struct problem p;
         uint32_t k = 512, t = 3;
-        float y[3 * 16];
+        float y[3 * 32];
         fill_problem(&p, info, k, t, ORDINARY);
-        reference.multiply(info, &p.panel, k, &p.x, t, y, 16);
+        reference.multiply(info, p.panels, 2, k, &p.x, t, y, 32);
         for (uint32_t c = 0; c < t; c++) {
-            for (uint32_t r = 0; r < 16; r++) {
+            for (uint32_t row = 0; row < 32; row++) {
+                const struct mote_kernel_panel *panel = &p.panels[row / 16];
+                uint32_t r = row % 16;
                 double sum = 0, size = 0;
                 for (uint32_t j = 0; j < k; j++) {
                     uint32_t g = j / info->group * 16 + r;
                     double w =
-                        (double)p.panel.scale[g] * (p.panel.q[j / 4 * 64 + r * 4 + j % 4] - info->offset);
-                    if (info->has_min) w -= (double)p.panel.min[g];
+                        (double)panel->scale[g] * (panel->q[j / 4 * 64 + r * 4 + j % 4] - info->offset);
+                    if (info->has_min) w -= (double)panel->min[g];
                     double term = w * p.x.q[c * k + j] * (double)p.x.scale[c * (k / 32) + j / 32];
                     sum += term;
                     size += fabs(term);
                 }
-                assert_true(fabs((double)y[c * 16 + r] - sum) <= 1e-6 * size);
+                assert_true(fabs((double)y[c * 32 + row] - sum) <= 1e-6 * size);
             }
         }
         close_problem(&p);
@@ -269,67 +282,98 @@ static void matmul_is_the_same_everywhere(void **state) {
 
 /* ---- --bench ---- */
 
-static void bench_matmul(const struct mote_kernels *kernels, uint32_t type, double ghz) {
+/* Multiplications a second of the int8 instruction of a level when nothing else has to be done: the peak that
+ * products are measured against. 0: not known for the level. */
+static double measure_peak(const char *level) {
+#if defined(__x86_64__)
+#define TWELVE(OP, SUFFIX)                                                                                   \
+    OP " " SUFFIX "0\n" OP " " SUFFIX "1\n" OP " " SUFFIX "2\n" OP " " SUFFIX "3\n" OP " " SUFFIX "4\n" OP   \
+       " " SUFFIX "5\n" OP " " SUFFIX "6\n" OP " " SUFFIX "7\n" OP " " SUFFIX "8\n" OP " " SUFFIX "9\n" OP   \
+       " " SUFFIX "10\n" OP " " SUFFIX "11"
+#define RUN(TEXT, MACS)                                                                                      \
+    do {                                                                                                     \
+        double took;                                                                                         \
+        BEST_NS(took, for (int i = 0; i < 10000; i++) __asm__ volatile(TEXT : : : CLOBBERED));               \
+        return 12.0 * 10000 * (MACS) / took;                                                                 \
+    } while (0)
+#define CLOBBERED                                                                                            \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11"
+    if (strcmp(level, "avx512vnni") == 0) RUN(TWELVE("vpdpbusd", "%%zmm12,%%zmm13,%%zmm"), 64);
+    if (strcmp(level, "avx512") == 0) RUN(TWELVE("vpmaddubsw", "%%zmm12,%%zmm13,%%zmm"), 64);
+    if (strcmp(level, "avxvnni") == 0) RUN(TWELVE("%{vex%} vpdpbusd", "%%ymm12,%%ymm13,%%ymm"), 32);
+    if (strcmp(level, "avx2") == 0) RUN(TWELVE("vpmaddubsw", "%%ymm12,%%ymm13,%%ymm"), 32);
+#endif
+    (void)level;
+    return 0;
+}
+
+static void bench_matmul(const struct mote_kernels *kernels, uint32_t type, double ghz, double peak) {
+    static const uint32_t widths[] = {1, 2, 4, 8, 16, 128};
     const struct mote_base_type_info *info = mote_base_type_describe(type);
-    uint32_t n = 256, k = 2048;
+    uint32_t n = 256, k = 2048, most = 128;
     struct matrix m;
-    open_matrix(&m, type, n, k, 16);
+    open_matrix(&m, type, n, k, most);
     void *work = aligned_alloc(64, mote_kernel_matmul_plan(k));
-    float *y = malloc((size_t)n * 16 * sizeof *y);
-    for (uint32_t t = 1; t <= 16; t *= 4) {
-        double ns;
-        BEST_NS(ns, mote_kernel_matmul(kernels, &m.w, 0, n, &m.input, t, y, n, work));
-        printf("  matmul %-8s T=%-3u %7.1f GMAC/s  %6.2f GB/s of weights  %6.2f cycles/256 weights\n",
-               info->name, t, (double)n * k * t / ns, (double)n * (double)m.w.row_bytes / ns,
-               ns * ghz / ((double)n * k / 256));
+    float *y = malloc((size_t)n * most * sizeof *y);
+    for (uint32_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        double ns, t = widths[i];
+        BEST_NS(ns, mote_kernel_matmul(kernels, &m.w, 0, n, &m.input, widths[i], y, n, work));
+        printf(
+            "  matmul %-8s T=%-3.0f %6.1f GMAC/s %3.0f %%  %6.2f GB/s of weights %8.2f cycles/256 weights\n",
+            info->name, t, n * k * t / ns, peak ? 100 * n * k * t / ns / peak : 0,
+            n * (double)m.w.row_bytes / ns, ns * ghz / ((double)n * k / 256));
     }
     free(work);
     free(y);
     close_matrix(&m);
 }
 
-static void bench(const char *only) {
-    static const char *const shapes[] = {"Q4_0", "Q4_K", "Q8_0", "Q6_K", "Q2_K"};
-    double ghz = measure_ghz();
-    printf("%.2f GHz\n", ghz);
+static void bench_multiply(const struct mote_kernels *kernels, uint32_t type, double ghz, double peak) {
+    const struct mote_base_type_info *info = mote_base_type_describe(type);
+    uint32_t k = 2048;
+    for (uint32_t t = 1; t <= 64; t *= 2) {
+        struct problem p;
+        float y[64 * 32];
+        double ns;
+        fill_problem(&p, info, k, t, ORDINARY);
+        BEST_NS(ns, kernels->multiply(info, p.panels, 2, k, &p.x, t, y, 32));
+        printf("  multiply %-5s group %u T=%-3u %6.1f GMAC/s %3.0f %% %8.0f cycles\n", info->name,
+               info->group, t, 32.0 * k * t / ns, peak ? 3200.0 * k * t / ns / peak : 0, ns * ghz);
+        close_problem(&p);
+    }
+}
+
+static void bench_level(const char *level, uint32_t cpu, const char *type) {
+    double ghz = measure_ghz(), peak = measure_peak(level), ns;
+    struct mote_kernels kernels;
+    struct guard rows, panel;
+    mote_kernel_select(&kernels, cpu);
+    printf("%s at %.2f GHz, int8 peak %.1f GMAC/s\n", level, ghz, peak);
+    for (int i = 0; i < N_TYPES; i++) {
+        const struct mote_base_type_info *info = mote_base_type_describe(type_numbers[i]);
+        if (type && strcmp(info->name, type) != 0) continue;
+        if (info->group) bench_multiply(&kernels, type_numbers[i], ghz, peak);
+        bench_matmul(&kernels, type_numbers[i], ghz, peak);
+    }
+    void *from = guard_open(&rows, 16 * 256), *to = guard_open(&panel, 16 * 256);
+    BEST_NS(ns, kernels.interleave(from, 256, 256, 8, to));
+    printf("  interleave %7.2f GB/s  %6.0f cycles for [16][256]\n", 4096 / ns, ns * ghz);
+    guard_close(&rows);
+    guard_close(&panel);
+}
+
+static void bench(const char *only, const char *type) {
     for (const char *const *level = mote_posix_cpu_levels; *level; level++) {
-        uint32_t cpu, k = 2048;
-        struct mote_kernels kernels;
+        uint32_t cpu;
         if (only && strcmp(only, *level) != 0) continue;
         if (!mote_posix_cpu_level(*level, &cpu) || (cpu & mote_posix_cpu()) != cpu) continue;
-        mote_kernel_select(&kernels, cpu);
-        printf("%s\n", *level);
-        for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-            for (int i = 0; i < N_TYPES; i++) {
-                const struct mote_base_type_info *info = mote_base_type_describe(type_numbers[i]);
-                if (strcmp(info->name, shapes[s]) != 0) continue;
-                for (uint32_t t = 1; t <= 64; t *= 2) {
-                    struct problem p;
-                    float y[64 * 16];
-                    double ns;
-                    fill_problem(&p, info, k, t, ORDINARY);
-                    BEST_NS(ns, kernels.multiply(info, &p.panel, k, &p.x, t, y, 16));
-                    printf("  multiply %-5s group %u T=%-3u %7.1f GMAC/s  %8.0f cycles\n", info->name,
-                           info->group, t, 16.0 * k * t / ns, ns * ghz);
-                    close_problem(&p);
-                }
-            }
-        }
-        struct guard rows, panel;
-        double ns;
-        void *from = guard_open(&rows, 16 * 256), *to = guard_open(&panel, 16 * 256);
-        BEST_NS(ns, kernels.interleave(from, 256, 256, 8, to));
-        printf("  interleave %7.2f GB/s  %6.0f cycles for [16][256]\n", 4096 / ns, ns * ghz);
-        guard_close(&rows);
-        guard_close(&panel);
-        for (int i = 0; i < N_TYPES; i++)
-            bench_matmul(&kernels, type_numbers[i], ghz);
+        bench_level(*level, cpu, type);
     }
 }
 
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
-        bench(argc > 2 ? argv[2] : NULL);
+        bench(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL);
         return 0;
     }
     const struct CMUnitTest tests[] = {
