@@ -70,8 +70,8 @@ typedef void mote_kernel_decode(const uint8_t *blocks, uint32_t n_blocks, int8_t
                                 float *min);
 
 /* y[t·y_stride + 16·p + r] = row r of panel p · column t, for r < 16, p < n_panels (1 or 2), t < T. info says
- * group, offset, has_min; q + offset is at most 2·offset, 127 for offset 64, 255 for 128, and 31 where there
- * is a min. */
+ * group, offset, has_min. The greatest q + offset is 2·offset, 127 for offset 64, 255 for 128; where there is
+ * a min, 15 if a block has no more than five bits a value and 31 if it has. */
 typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
                                   const struct mote_kernel_panel *panels, uint32_t n_panels, uint32_t k,
                                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,

@@ -21,8 +21,9 @@
  * groups at a time, all in one vector, before they are needed.
  *
  * NARROW sums: two products of a weight of at most 2·offset are 2 · 2·offset · 127 at most, and 64 / offset
- * of such pairs do not leave 16 bits (32512). So Q4_0, of offset 8, is widened to 32 bits once a group of 32,
- * and types with a min, whose q is at most 31, twice. Weights of offset 128 are taken with their sign. */
+ * of such pairs do not leave 16 bits (32512). So Q4_0, of offset 8, is widened to 32 bits once a group of 32.
+ * Types with a min have q of five bits, which is widened twice, or of four, where a block has no more than
+ * five bits a value. Weights of offset 128 are taken with their sign. */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -180,8 +181,10 @@ INLINE void choose(const struct mote_base_type_info *info, const struct rows *ro
 #define STRIP(group, steps, has_min, as_signed)                                                              \
     strip(rows, k, (struct shape){group, steps, has_min, as_signed}, info->offset, x, n_columns, y, y_stride)
     if (info->group == 32) {
-        if (info->has_min)
-            STRIP(32, NARROW ? 4 : 8, 1, 0);
+        if (info->has_min && (!NARROW || info->bytes * 8 <= info->elements * 5))
+            STRIP(32, 8, 1, 0);
+        else if (info->has_min)
+            STRIP(32, 4, 1, 0);
         else if (!NARROW || info->offset <= 8)
             STRIP(32, 8, 0, 0);
         else if (info->offset == 128)

@@ -28,10 +28,9 @@ enum filling { ORDINARY, EXTREME, AWKWARD, N_FILLINGS };
 static void fill_problem(struct problem *p, const struct mote_base_type_info *info, uint32_t k, uint32_t t,
                          enum filling filling) {
     uint32_t n_groups = k / info->group, n_scales = 2 * 16 * n_groups;
-    uint32_t top = info->offset == 128  ? 255
-                   : info->has_min      ? 31
-                   : info->offset == 64 ? 127
-                                        : 2u * info->offset;
+    uint32_t top = 2u * info->offset;
+    if (info->offset >= 64) top = info->offset == 128 ? 255 : 127;
+    if (info->has_min) top = info->bytes * 8 <= info->elements * 5 ? 15 : 31;
     p->k = k;
     p->t = t;
     uint8_t *q = guard_open(&p->guards[0], 2 * (size_t)k * 16);
