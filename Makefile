@@ -27,15 +27,15 @@ CLI_O      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard apps/cli/*.c))
 CLI_LIBS   := -lcurl -ljansson -larchive -ledit -lcrypto -lm -lpthread
 APP_FLAGS  := -I. -D_GNU_SOURCE
 
-# A kernel file's suffix picks its flags.
+# A suffix picks the flags of a file: of kernels, and of the loops that `mote bench` measures the machine with.
 ifeq ($(ARCH),x86_64)
-$(BUILD)/src/kernel/%_avx2.o:       ISA := -mavx2 -mf16c
-$(BUILD)/src/kernel/%_avxvnni.o:    ISA := -mavx2 -mf16c -mavxvnni
-$(BUILD)/src/kernel/%_avx512.o:     ISA := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
-$(BUILD)/src/kernel/%_avx512vnni.o: ISA := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
+$(BUILD)/%_avx2.o:       ISA := -mavx2 -mf16c
+$(BUILD)/%_avxvnni.o:    ISA := -mavx2 -mf16c -mavxvnni
+$(BUILD)/%_avx512.o:     ISA := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
+$(BUILD)/%_avx512vnni.o: ISA := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 else ifneq ($(filter aarch64 arm64,$(ARCH)),)
-$(BUILD)/src/kernel/%_dotprod.o:    ISA := -march=armv8.2-a+dotprod
-$(BUILD)/src/kernel/%_i8mm.o:       ISA := -march=armv8.2-a+dotprod+i8mm
+$(BUILD)/%_dotprod.o:    ISA := -march=armv8.2-a+dotprod
+$(BUILD)/%_i8mm.o:       ISA := -march=armv8.2-a+dotprod+i8mm
 endif
 
 .DELETE_ON_ERROR:
@@ -64,7 +64,7 @@ $(BUILD)/apps/cli/catalogue.o: $(BUILD)/apps/cli/catalogue.inc
 $(BUILD)/apps/cli/catalogue.o: APP_FLAGS += -I$(BUILD)/apps/cli
 $(BUILD)/apps/%.o: apps/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(APP_FLAGS) $(DEPEND) -c -o $@ $<
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(APP_FLAGS) $(ISA) $(DEPEND) -c -o $@ $<
 
 demo: ## installs what is missing, builds, fetches a real model and asks it a question
 	@tools/install.sh build

@@ -24,6 +24,27 @@ const struct cli_option cli_runtime_options[] = {
     {0}};
 #undef AT
 
+static const struct {
+    const char *name;
+    mote_kv_type type;
+} kv_types[] = {{"f16", MOTE_KV_F16}, {"f32", MOTE_KV_F32}};
+enum { N_KV_TYPES = sizeof kv_types / sizeof *kv_types };
+
+const char *cli_kv_name(mote_kv_type type) {
+    for (size_t i = 0; i < N_KV_TYPES; i++)
+        if (kv_types[i].type == type) return kv_types[i].name;
+    return "unknown";
+}
+
+static int parse_kv(const char *text, mote_kv_type *type) {
+    for (size_t i = 0; i < N_KV_TYPES; i++) {
+        if (strcmp(text, kv_types[i].name) != 0) continue;
+        *type = kv_types[i].type;
+        return 1;
+    }
+    return 0;
+}
+
 struct cli_runtime cli_runtime_defaults(void) {
     return (struct cli_runtime){.positions = UINT32_MAX, .cpu = UINT32_MAX, .kv = MOTE_KV_F16};
 }
@@ -96,11 +117,58 @@ static int refuse(const char *command, const struct cli_option *option, const ch
         }
         return cli_fail(CLI_USAGE, "%s: --%s takes one of %s, not '%s'", command, option->name, levels, text);
     }
+    case CLI_COUNTS:
+        return cli_fail(CLI_USAGE,
+                        "%s: --%s takes up to %d whole numbers from %.0f to %.0f, with commas, not '%s'",
+                        command, option->name, CLI_MOST_COUNTS, option->least, option->most, text);
     case CLI_KV:
-        return cli_fail(CLI_USAGE, "%s: --%s takes f16 or f32, not '%s'", command, option->name, text);
+    case CLI_KVS: {
+        char names[80] = "";
+        for (size_t i = 0; i < N_KV_TYPES; i++) {
+            if (i) strncat(names, i + 1 < N_KV_TYPES ? ", " : " or ", sizeof names - strlen(names) - 1);
+            strncat(names, kv_types[i].name, sizeof names - strlen(names) - 1);
+        }
+        return cli_fail(CLI_USAGE, "%s: --%s takes %s%s, not '%s'", command, option->name, names,
+                        option->kind == CLI_KVS ? ", or several with commas" : "", text);
+    }
     default:
         return cli_fail(CLI_USAGE, "%s: --%s: wrong value '%s'", command, option->name, text);
     }
+}
+
+/* The next word of a list with commas, moving *text behind it; 0 at the end and for a word that is empty or
+ * too long to be one. */
+static int next_word(const char **text, char *word, size_t most) {
+    if (!*text) return 0;
+    size_t n = strcspn(*text, ",");
+    if (n == 0 || n >= most) return 0;
+    memcpy(word, *text, n);
+    word[n] = 0;
+    *text = (*text)[n] ? *text + n + 1 : NULL;
+    return 1;
+}
+
+static int parse_counts(const char *text, const struct cli_option *option, struct cli_counts *counts) {
+    struct cli_counts list = {.n = 0};
+    char word[24];
+    while (list.n < CLI_MOST_COUNTS && next_word(&text, word, sizeof word)) {
+        uint64_t number;
+        if (!cli_parse_count(word, (uint64_t)option->least, (uint64_t)option->most, &number)) return 0;
+        list.list[list.n++] = (uint32_t)number;
+    }
+    if (text) return 0; /* stopped before the end */
+    *counts = list;
+    return 1;
+}
+
+static int parse_kvs(const char *text, struct cli_kvs *kvs) {
+    struct cli_kvs list = {.n = 0};
+    char word[24];
+    while (list.n < CLI_MOST_COUNTS && next_word(&text, word, sizeof word))
+        if (!parse_kv(word, &list.list[list.n++])) return 0;
+    if (text) return 0;
+    *kvs = list;
+    return 1;
 }
 
 /* Stores the value of one option; 0 if it is not one. */
@@ -130,9 +198,11 @@ static int store(const struct cli_option *option, void *target, const char *text
     case CLI_LEVEL:
         return mote_posix_cpu_level(text, target);
     case CLI_KV:
-        if (strcmp(text, "f16") != 0 && strcmp(text, "f32") != 0) return 0;
-        *(mote_kv_type *)target = strcmp(text, "f32") == 0 ? MOTE_KV_F32 : MOTE_KV_F16;
-        return 1;
+        return parse_kv(text, target);
+    case CLI_COUNTS:
+        return parse_counts(text, option, target);
+    case CLI_KVS:
+        return parse_kvs(text, target);
     }
     return 0;
 }

@@ -17,19 +17,32 @@
 #include "mote/mote.h"
 
 enum cli_kind {
-    CLI_FLAG,  /* int, set to 1 */
-    CLI_TEXT,  /* const char * */
-    CLI_TEXTS, /* struct cli_texts, one more each time */
-    CLI_COUNT, /* uint32_t in [least, most] */
-    CLI_SEED,  /* uint64_t */
-    CLI_REAL,  /* float in [least, most] */
-    CLI_LEVEL, /* uint32_t, MOTE_CPU_* bits of a named level */
-    CLI_KV,    /* mote_kv_type: f16 or f32 */
+    CLI_FLAG,   /* int, set to 1 */
+    CLI_TEXT,   /* const char * */
+    CLI_TEXTS,  /* struct cli_texts, one more each time */
+    CLI_COUNT,  /* uint32_t in [least, most] */
+    CLI_SEED,   /* uint64_t */
+    CLI_REAL,   /* float in [least, most] */
+    CLI_LEVEL,  /* uint32_t, MOTE_CPU_* bits of a named level */
+    CLI_KV,     /* mote_kv_type: f16 or f32 */
+    CLI_COUNTS, /* struct cli_counts: "1,2,4", each in [least, most] */
+    CLI_KVS,    /* struct cli_kvs: "f16,f32" */
 };
 
 enum { CLI_MOST_TEXTS = 16 };
 struct cli_texts {
     const char *list[CLI_MOST_TEXTS];
+    size_t n;
+};
+
+/* What a list separated by commas holds; a list given takes the place of the one before. */
+enum { CLI_MOST_COUNTS = 16 };
+struct cli_counts {
+    uint32_t list[CLI_MOST_COUNTS];
+    size_t n;
+};
+struct cli_kvs {
+    mote_kv_type list[CLI_MOST_COUNTS];
     size_t n;
 };
 
@@ -66,6 +79,9 @@ int cli_parse(int argc, char **argv, const struct cli_grammar *grammar, char ***
 
 /* A whole decimal number in [least, most]; 0 if text is anything else. */
 int cli_parse_count(const char *text, uint64_t least, uint64_t most, uint64_t *value);
+
+/* The name of a type of KV cache, as options take it. */
+const char *cli_kv_name(mote_kv_type type);
 
 /* What running a model needs. */
 struct cli_runtime {
