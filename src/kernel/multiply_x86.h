@@ -104,7 +104,7 @@ INLINE void group_dots(ints idot[][VECTORS], const uint8_t *const q[VECTORS], co
         for (int c = 0; c < n; c++)
             UNROLL
         for (int v = 0; v < VECTORS; v++)
-            idot[c][v] = NARROW ? add_ints(idot[c][v], add_pairs(sum[c][v])) : sum[c][v];
+            idot[c][v] = NARROW ? sum_ints(idot[c][v], widen(sum[c][v])) : sum[c][v];
     }
 }
 
@@ -142,7 +142,7 @@ INLINE void tile(struct rows rows, uint32_t k, struct shape shape, uint8_t offse
                 for (int c = 0; c < n; c++) {
                     floats d = splat_float(columns[c].d[g]);
                     if (has_start && NARROW)
-                        idot[c][v] = add_ints(idot[c][v], splat_int(columns[c].start[g]));
+                        idot[c][v] = sum_ints(idot[c][v], splat_int(columns[c].start[g]));
                     acc[c][v] = plus(acc[c][v], mul(to_float(idot[c][v]), mul(s, d)));
                     if (shape.has_min) acc[c][v] = minus(acc[c][v], mul(m, splat_float(columns[c].d_sum[g])));
                 }

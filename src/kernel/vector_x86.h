@@ -42,11 +42,11 @@ static inline floats minus(floats a, floats b) {
 static inline ints mul_ints(ints a, ints b) {
     return _mm512_mullo_epi32(a, b);
 }
-static inline ints add_ints(ints a, ints b) {
+static inline ints sum_ints(ints a, ints b) {
     return _mm512_add_epi32(a, b);
 }
 /* Each two neighbours of 16 bits, added in 32. */
-static inline ints add_pairs(ints v) {
+static inline ints widen(ints v) {
     return _mm512_madd_epi16(v, _mm512_set1_epi16(1));
 }
 
@@ -101,11 +101,11 @@ static inline floats minus(floats a, floats b) {
 static inline ints mul_ints(ints a, ints b) {
     return _mm256_mullo_epi32(a, b);
 }
-static inline ints add_ints(ints a, ints b) {
+static inline ints sum_ints(ints a, ints b) {
     return _mm256_add_epi32(a, b);
 }
 /* Each two neighbours of 16 bits, added in 32. */
-static inline ints add_pairs(ints v) {
+static inline ints widen(ints v) {
     return _mm256_madd_epi16(v, _mm256_set1_epi16(1));
 }
 
