@@ -16,30 +16,49 @@
 #define DIRECT_LIST(X)                                                                                       \
     X(Q4_0, q4_0, 15)                                                                                        \
     X(Q8_0, q8_0, 255)                                                                                       \
-    X(Q4_K, q4_k, 15)
+    X(IQ4_NL, iq4_nl, 255)                                                                                   \
+    X(Q2_K, q2_k, 3)                                                                                         \
+    X(Q3_K, q3_k, 7)                                                                                         \
+    X(Q4_K, q4_k, 15)                                                                                        \
+    X(Q5_K, q5_k, 31)                                                                                        \
+    X(Q6_K, q6_k, 63)                                                                                        \
+    X(IQ4_XS, iq4_xs, 255)
 
 #define FACTS(NAME, lower, number, elements, bytes, group, offset, has_min)                                  \
-    BYTES_##NAME = (bytes)*SPAN / (elements), SMALL_##NAME = (elements) < SPAN, GROUP_##NAME = (group),      \
-    OFFSET_##NAME = (offset), MIN_##NAME = (has_min),
+    BYTES_##NAME = (bytes)*SPAN / (elements), GROUP_##NAME = (group), OFFSET_##NAME = (offset),              \
+    MIN_##NAME = (has_min),
 enum { MOTE_BASE_TYPE_LIST(FACTS) };
 #undef FACTS
 
-/* Byte i of each lane. */
-INLINE ints byte_of(ints v, int i) {
-    return i == 3 ? down(v, 24) : both(down(v, (unsigned)(8 * i)), splat_int(255));
+/* Bits at…at + n − 1 of each lane. */
+INLINE ints field(ints v, unsigned at, unsigned n) {
+    if (at) v = down(v, at);
+    return at + n == 32 ? v : both(v, splat_int((int32_t)((1u << n) - 1)));
+}
+
+/* The low n bits of each byte of v shifted down by at, then up by to. */
+INLINE ints bits(ints v, int at, int n, int to) {
+    if (at > to) v = down(v, (unsigned)(at - to));
+    if (at < to) v = up(v, (unsigned)(to - at));
+    return both(v, splat_int(0x01010101 * (((1 << n) - 1) << to)));
+}
+
+/* The levels of IQ4 for look_up(), as dots() wants them. */
+INLINE ints levels(void) {
+    return differ(table16(mote_kernel_nonlinear), splat_int(SIGNED_128 ? 0 : (int32_t)0x80808080));
 }
 
 /* ---- blocks of 32 ---- */
 
 /* Nibbles, as they are or as indices of a table; where dead is set, the weight is 0. */
-INLINE ints nibble(ints v, const int8_t *table, int32_t dead) {
-    v = both(v, splat_int(0x0f0f0f0f));
+INLINE ints nibble(ints v, int at, const ints *table, int32_t dead) {
+    v = bits(v, at, 4, 0);
     if (!table) return v;
-    return look_up(table, dead ? either(v, splat_int(dead)) : v);
+    return look_up(*table, dead ? either(v, splat_int(dead)) : v);
 }
 
 INLINE void add_nibbles(struct span *s, floats *acc, const int n, const struct shape *shape,
-                        const int8_t *table) {
+                        const ints *table) {
     static const uint8_t two_off[10] = {0, 2, 6, 10, 12, 16, 18, 22, 26, 28};
     ints turned[4 * BYTES_Q4_0 / 16], *t = turned;
     turn(s->rows, s->row_bytes, 1, t);
@@ -52,8 +71,8 @@ INLINE void add_nibbles(struct span *s, floats *acc, const int n, const struct s
             for (int i = 0; i < 5; i++) {
                 ints v = i == 0 ? down(t[0], 16) : i == 4 ? up(t[4], 16) : t[i];
                 int32_t dead = i == 0 ? (int32_t)0x80800000 : i == 4 ? 0x00008080 : 0;
-                w[i] = nibble(v, table, dead);
-                w[i + 5] = nibble(down(v, 4), table, dead);
+                w[i] = nibble(v, 0, table, dead);
+                w[i + 5] = nibble(v, 4, table, dead);
             }
             add_group(s, acc, n, block, shape, w, two_off, sizeof two_off, f16_low(t[0]), splat_float(0));
         }
@@ -62,8 +81,8 @@ INLINE void add_nibbles(struct span *s, floats *acc, const int n, const struct s
             ints w[8];
             UNROLL
             for (int i = 0; i < 4; i++) {
-                w[i] = nibble(t[i + 5], table, 0);
-                w[i + 4] = nibble(down(t[i + 5], 4), table, 0);
+                w[i] = nibble(t[i + 5], 0, table, 0);
+                w[i + 4] = nibble(t[i + 5], 4, table, 0);
             }
             add_group(s, acc, n, block + 1, shape, w, in_order, 8, f16_high(t[4]), splat_float(0));
         }
@@ -72,6 +91,11 @@ INLINE void add_nibbles(struct span *s, floats *acc, const int n, const struct s
 
 INLINE void add_q4_0(struct span *s, floats *acc, const int n, const struct shape *shape) {
     add_nibbles(s, acc, n, shape, NULL);
+}
+
+INLINE void add_iq4_nl(struct span *s, floats *acc, const int n, const struct shape *shape) {
+    const ints table = levels();
+    add_nibbles(s, acc, n, shape, &table);
 }
 
 INLINE void add_q8_0(struct span *s, floats *acc, const int n, const struct shape *shape) {
@@ -104,37 +128,178 @@ INLINE void add_q8_0(struct span *s, floats *acc, const int n, const struct shap
 
 /* ---- superblocks of 256 ---- */
 
+/* Eight vectors are a group of 32 or two of 16. */
+INLINE void add_eight(const struct span *s, floats *acc, const int n, int g, const struct shape *shape,
+                      const ints *w, const floats *scale, const floats *min) {
+    if (shape->group == 32) {
+        add_group(s, acc, n, g, shape, w, in_order, 8, scale[g], shape->has_min ? min[g] : scale[g]);
+        return;
+    }
+    add_group(s, acc, n, g, shape, w, in_order, 4, scale[g], shape->has_min ? min[g] : scale[g]);
+    g++;
+    add_group(s, acc, n, g, shape, w + 4, in_order, 4, scale[g], shape->has_min ? min[g] : scale[g]);
+}
+
+INLINE void add_q2_k(struct span *s, floats *acc, const int n, const struct shape *shape) {
+    floats scale[16], min[16];
+    ints t[8], last[4], w[8];
+    turn(s->rows, s->row_bytes, 1, t);
+    turn(s->rows + 68, s->row_bytes, 1, last);
+    floats d = f16_low(last[3]), dmin = f16_high(last[3]);
+    UNROLL
+    for (unsigned g = 0; g < 16; g++) {
+        scale[g] = mul(d, to_float(field(t[g / 4], g % 4 * 8, 4)));
+        min[g] = mul(dmin, to_float(field(t[g / 4], g % 4 * 8 + 4, 4)));
+    }
+    for (int half = 0; half < 2; half++) {
+        turn(s->rows + 16 + 32 * half, s->row_bytes, 2, t);
+        UNROLL
+        for (int l = 0; l < 4; l++) {
+            fetch(s, BYTES_Q2_K);
+            UNROLL
+            for (int i = 0; i < 8; i++)
+                w[i] = bits(t[i], 2 * l, 2, 0);
+            add_eight(s, acc, n, 8 * half + 2 * l, shape, w, scale, min);
+        }
+    }
+}
+
+/* Scales of Q3_K (decode_scale.h), of all rows at once; t: the last sixteen bytes of the superblock. */
+INLINE void scales_k3(const ints t[4], floats scale[16]) {
+    const ints four = splat_int(0x0f0f0f0f), two = splat_int(0x30303030);
+    ints word[3], s[4];
+    UNROLL
+    for (int i = 0; i < 3; i++)
+        word[i] = either(down(t[i], 16), up(t[i + 1], 16));
+    s[0] = either(both(word[0], four), both(up(word[2], 4), two));
+    s[1] = either(both(word[1], four), both(up(word[2], 2), two));
+    s[2] = either(both(down(word[0], 4), four), both(word[2], two));
+    s[3] = either(both(down(word[1], 4), four), both(down(word[2], 2), two));
+    floats d = f16_high(t[3]);
+    UNROLL
+    for (unsigned g = 0; g < 16; g++)
+        scale[g] = mul(d, to_float(less(field(s[g / 4], g % 4 * 8, 8), splat_int(32))));
+}
+
+INLINE void add_q3_k(struct span *s, floats *acc, const int n, const struct shape *shape) {
+    floats scale[16];
+    ints t[8], high[8], w[8];
+    turn(s->rows + 94, s->row_bytes, 1, t);
+    scales_k3(t, scale);
+    turn(s->rows, s->row_bytes, 2, high);
+    for (int half = 0; half < 2; half++) {
+        turn(s->rows + 32 + 32 * half, s->row_bytes, 2, t);
+        UNROLL
+        for (int l = 0; l < 4; l++) {
+            fetch(s, BYTES_Q3_K);
+            UNROLL
+            for (int i = 0; i < 8; i++)
+                w[i] = either(bits(t[i], 2 * l, 2, 0), bits(high[i], l, 1, 2));
+            add_eight(s, acc, n, 8 * half + 2 * l, shape, w, scale, scale);
+        }
+        UNROLL
+        for (int i = 0; i < 8; i++)
+            high[i] = down(high[i], 4);
+    }
+}
+
 /* Scales and mins of Q4_K and Q5_K (decode_scale.h), of all rows at once. */
-INLINE void scales_k4(const ints *t, floats scale[8], floats min[8]) {
+INLINE void scales_k4(const ints t[4], floats scale[8], floats min[8]) {
     const ints six = splat_int(0x3f3f3f3f), four = splat_int(0x0f0f0f0f), two = splat_int(0x30303030);
     floats d = f16_low(t[0]), dmin = f16_high(t[0]);
     ints s[2] = {both(t[1], six), either(both(t[3], four), both(down(t[1], 2), two))};
     ints m[2] = {both(t[2], six), either(both(down(t[3], 4), four), both(down(t[2], 2), two))};
     UNROLL
-    for (int g = 0; g < 8; g++) {
-        scale[g] = mul(d, to_float(byte_of(s[g / 4], g % 4)));
-        min[g] = mul(dmin, to_float(byte_of(m[g / 4], g % 4)));
+    for (unsigned g = 0; g < 8; g++) {
+        scale[g] = mul(d, to_float(field(s[g / 4], g % 4 * 8, 8)));
+        min[g] = mul(dmin, to_float(field(m[g / 4], g % 4 * 8, 8)));
     }
 }
 
 INLINE void add_q4_k(struct span *s, floats *acc, const int n, const struct shape *shape) {
     floats scale[8], min[8];
-    ints w[8];
-    ints t[8];
+    ints t[8], w[8];
     turn(s->rows, s->row_bytes, 1, t);
     scales_k4(t, scale, min);
     for (int g = 0; g < 8; g += 2) {
         turn(s->rows + 16 + 16 * g, s->row_bytes, 2, t);
-        fetch(s, BYTES_Q4_K);
+        UNROLL
+        for (int high = 0; high < 2; high++) {
+            fetch(s, BYTES_Q4_K);
+            UNROLL
+            for (int i = 0; i < 8; i++)
+                w[i] = bits(t[i], 4 * high, 4, 0);
+            add_eight(s, acc, n, g + high, shape, w, scale, min);
+        }
+    }
+}
+
+INLINE void add_q5_k(struct span *s, floats *acc, const int n, const struct shape *shape) {
+    floats scale[8], min[8];
+    ints t[8], fifth[8], w[8];
+    turn(s->rows, s->row_bytes, 1, t);
+    scales_k4(t, scale, min);
+    turn(s->rows + 16, s->row_bytes, 2, fifth);
+    for (int g = 0; g < 8; g += 2) {
+        turn(s->rows + 48 + 16 * g, s->row_bytes, 2, t);
+        UNROLL
+        for (int high = 0; high < 2; high++) {
+            fetch(s, BYTES_Q5_K);
+            UNROLL
+            for (int i = 0; i < 8; i++)
+                w[i] = either(bits(t[i], 4 * high, 4, 0), bits(fifth[i], high, 1, 4));
+            add_eight(s, acc, n, g + high, shape, w, scale, min);
+        }
         UNROLL
         for (int i = 0; i < 8; i++)
-            w[i] = both(t[i], splat_int(0x0f0f0f0f));
-        add_group(s, acc, n, g, shape, w, in_order, 8, scale[g], min[g]);
-        fetch(s, BYTES_Q4_K);
+            fifth[i] = down(fifth[i], 2);
+    }
+}
+
+INLINE void add_q6_k(struct span *s, floats *acc, const int n, const struct shape *shape) {
+    floats scale[16];
+    ints t[16], high[8], w[8];
+    turn(s->rows + 192, s->row_bytes, 1, t);
+    turn(s->rows + 194, s->row_bytes, 1, high);
+    floats d = f16_high(high[3]);
+    UNROLL
+    for (unsigned g = 0; g < 16; g++)
+        scale[g] = mul(d, to_float(down_signed(up(t[g / 4], 24 - g % 4 * 8), 24)));
+    for (int half = 0; half < 2; half++) {
+        turn(s->rows + 64 * half, s->row_bytes, 4, t);
+        turn(s->rows + 128 + 32 * half, s->row_bytes, 2, high);
         UNROLL
-        for (int i = 0; i < 8; i++)
-            w[i] = both(down(t[i], 4), splat_int(0x0f0f0f0f));
-        add_group(s, acc, n, g + 1, shape, w, in_order, 8, scale[g + 1], min[g + 1]);
+        for (int l = 0; l < 4; l++) {
+            fetch(s, BYTES_Q6_K);
+            UNROLL
+            for (int i = 0; i < 8; i++)
+                w[i] = either(bits(t[l % 2 * 8 + i], l / 2 * 4, 4, 0), bits(high[i], 2 * l, 2, 4));
+            add_eight(s, acc, n, 8 * half + 2 * l, shape, w, scale, scale);
+        }
+    }
+}
+
+INLINE void add_iq4_xs(struct span *s, floats *acc, const int n, const struct shape *shape) {
+    const ints table = levels();
+    floats scale[8];
+    ints t[8], w[8];
+    turn(s->rows, s->row_bytes, 1, t);
+    floats d = f16_low(t[0]);
+    UNROLL
+    for (unsigned g = 0; g < 8; g++) {
+        ints bits6 = either(field(t[1], 4 * g, 4), up(field(t[0], 16 + 2 * g, 2), 4));
+        scale[g] = mul(d, to_float(less(bits6, splat_int(32))));
+    }
+    for (int g = 0; g < 8; g += 2) {
+        turn(s->rows + 8 + 16 * g, s->row_bytes, 2, t);
+        UNROLL
+        for (int second = 0; second < 2; second++) {
+            fetch(s, BYTES_IQ4_XS);
+            UNROLL
+            for (int i = 0; i < 8; i++)
+                w[i] = nibble(t[4 * second + i % 4], i / 4 * 4, &table, 0);
+            add_eight(s, acc, n, g + second, shape, w, scale, scale);
+        }
     }
 }
 

@@ -24,6 +24,7 @@
  *
  * and includes this and direct_type_x86.h. */
 #include "base/memory.h"
+#include "kernel/decode_scale.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -53,8 +54,17 @@ INLINE ints up(ints v, unsigned n) {
 INLINE ints down_signed(ints v, unsigned n) {
     return _mm512_srai_epi32(v, n);
 }
-INLINE ints look_up(const int8_t table[16], ints index) {
-    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), index);
+INLINE ints add_ints(ints a, ints b) {
+    return _mm512_add_epi32(a, b);
+}
+INLINE ints less(ints a, ints b) {
+    return _mm512_sub_epi32(a, b);
+}
+INLINE ints table16(const int8_t table[16]) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table));
+}
+INLINE ints look_up(ints table, ints index) {
+    return _mm512_shuffle_epi8(table, index);
 }
 /* The f16 in the low half of each lane. */
 INLINE floats f16_low(ints v) {
@@ -96,17 +106,26 @@ INLINE ints either(ints a, ints b) {
 INLINE ints differ(ints a, ints b) {
     return _mm256_xor_si256(a, b);
 }
-INLINE ints down(ints v, int n) {
-    return _mm256_srli_epi32(v, n);
+INLINE ints down(ints v, unsigned n) {
+    return _mm256_srli_epi32(v, (int)n);
 }
-INLINE ints up(ints v, int n) {
-    return _mm256_slli_epi32(v, n);
+INLINE ints up(ints v, unsigned n) {
+    return _mm256_slli_epi32(v, (int)n);
 }
-INLINE ints down_signed(ints v, int n) {
-    return _mm256_srai_epi32(v, n);
+INLINE ints down_signed(ints v, unsigned n) {
+    return _mm256_srai_epi32(v, (int)n);
 }
-INLINE ints look_up(const int8_t table[16], ints index) {
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), index);
+INLINE ints add_ints(ints a, ints b) {
+    return _mm256_add_epi32(a, b);
+}
+INLINE ints less(ints a, ints b) {
+    return _mm256_sub_epi32(a, b);
+}
+INLINE ints table16(const int8_t table[16]) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table));
+}
+INLINE ints look_up(ints table, ints index) {
+    return _mm256_shuffle_epi8(table, index);
 }
 /* The f16 in the low half of each lane. */
 INLINE floats f16_low(ints v) {
