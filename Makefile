@@ -67,7 +67,7 @@ $(BUILD)/apps/%.o: apps/%.c
 	$(CC) $(STD) $(WARN) $(CFLAGS) $(APP_FLAGS) $(ISA) $(DEPEND) -c -o $@ $<
 
 demo: ## installs what is missing, builds, fetches a real model and asks it a question
-	@tools/install.sh build
+	@tools/install.sh build pull
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@BUILD=$(BUILD) tools/demo.sh
 

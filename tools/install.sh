@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs what building (`install.sh build`) and testing (`install.sh build test`) need and is not there.
+# Installs what building (`install.sh build`), fetching models (`pull`) and testing (`test`) need and is not there.
 # Silent when nothing is missing. On Debian and its kin it uses apt-get, says what it will install, and asks
 # first unless it is root or not on a terminal; elsewhere it says what is needed and fails.
 set -u
@@ -21,6 +21,9 @@ cc|gcc|a C compiler
 <openssl/evp.h>|libssl-dev|OpenSSL: sha256
 /etc/ssl/certs/ca-certificates.crt|ca-certificates|certificates for https
 END
+        pull) cat <<'END' ;;
+npm|npm|npm: says which registry models are fetched from
+END
         test) cat <<'END' ;;
 <cmocka.h>|libcmocka-dev|cmocka: unit tests
 node|nodejs|node.js: golden tests
@@ -30,7 +33,12 @@ llvm-nm-22|llvm-22|symbols of wasm objects
 clang-format-14|clang-format-14|formatting
 clang-tidy-14|clang-tidy-14|static analysis
 END
-        *) echo "install.sh: no such group: $group (build, test)" >&2; exit 2 ;;
+        aarch64) cat <<'END' ;;
+aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|a C compiler for AArch64
+/usr/aarch64-linux-gnu/include/stdlib.h|libc6-dev-arm64-cross|the C library for AArch64
+qemu-aarch64|qemu-user|an emulator of AArch64
+END
+        *) echo "install.sh: no such group: $group (build, pull, test, aarch64)" >&2; exit 2 ;;
         esac
     done
 }
