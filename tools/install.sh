@@ -22,7 +22,7 @@ cc|gcc|a C compiler
 /etc/ssl/certs/ca-certificates.crt|ca-certificates|certificates for https
 END
         pull) cat <<'END' ;;
-npm|npm|npm: says which registry models are fetched from
+npm|npm|npm: says where a model's package is
 END
         test) cat <<'END' ;;
 <cmocka.h>|libcmocka-dev|cmocka: unit tests
