@@ -172,7 +172,8 @@ static int converse(struct chat *chat) {
 }
 
 static int open_model(struct chat *chat) {
-    mote_context_options options = {.n_sessions = 1, .kv_type = chat->runtime.kv};
+    mote_context_options options = {
+        .n_sessions = 1, .n_logits = cli_draft_rows(&chat->sampling), .kv_type = chat->runtime.kv};
     int code = cli_seed(&chat->sampling.sampler.seed);
     if (!code) code = cli_model_open(&chat->model, chat->name, chat->yes);
     if (!code) code = cli_model_needs_tokenizer(&chat->model);

@@ -4,10 +4,18 @@
  *
  *     prompt ─ common prefix with the session is kept ─ the rest is fed in chunks ─ logits
  *     logits ─ sample ─ token ─ detokenize ─ hold back what may become a stop string ─ out
- *                         └─ feed ─ logits …
+ *                         └─ feed, and guesses of what follows with it ─ logits …
  *
  * The prompt goes in chunks of about a fifth of a second, so that Ctrl-C is noticed between them; by the
  * library's promise the logits do not depend on where it was cut.
+ *
+ * Guesses (draft.h) stand at the end of the session, n_ahead of them, until the sampler has chosen the same
+ * tokens from the logits before them, or another: then they are forgotten. Every token is chosen from the
+ * same logits, after the same tokens and by the same random number as without guesses.
+ *
+ *     session   … a b | c d e      c d e guessed, a b chosen
+ *     logits          0 1 2 3      the sampler chooses c from 0, d from 1, x from 2
+ *     session   … a b c d          e goes, x is fed next
  *
  * When the context is full and a shift is wanted, the first n_keep tokens (the system prompt) stay, the older
  * half of the others is dropped, and the newer half is computed again at its new positions. */
@@ -40,10 +48,11 @@ int cli_generator_open(struct cli_generator *generator, const struct cli_model *
     mote_sampler_open(&generator->sampler, &sampling->sampler);
     mote_status status = mote_session_open(model->context, &generator->session);
     if (status) return cli_fail(cli_status_code(status), "%s", mote_status_text(status));
-    return CLI_OK;
+    return cli_draft_open(&generator->draft, model, sampling);
 }
 
 void cli_generator_close(struct cli_generator *generator) {
+    cli_draft_close(&generator->draft);
     if (generator->session) mote_session_close(generator->session);
     mote_posix_block_close(generator->sample_work, generator->sample_bytes);
     free(generator->piece);
@@ -162,28 +171,79 @@ static int push(struct cli_generator *generator, size_t n, FILE *out, struct cli
     return code;
 }
 
+/* Tokens of the session that were chosen. */
+static uint32_t chosen(const struct cli_generator *generator) {
+    return mote_session_length(generator->session) - generator->n_ahead;
+}
+
+/* Forgets the guesses that nothing has come of. */
+static int forget(struct cli_generator *generator) {
+    mote_status status = mote_session_truncate(generator->session, chosen(generator));
+    generator->n_ahead = 0;
+    return status ? cli_fail(CLI_FAILED, "%s", mote_status_text(status)) : CLI_OK;
+}
+
+/* Gets the logits after token: they are there if it was guessed; else it is fed, and new guesses with it, of
+ * which at most n_left can be of use. */
+static int advance(struct cli_generator *generator, mote_token token, uint32_t n_left) {
+    struct cli_draft *draft = &generator->draft;
+    mote_session *session = generator->session;
+    if (generator->n_ahead && mote_session_tokens(session)[chosen(generator)] == token) {
+        generator->n_ahead--;
+        generator->stats.n_right++;
+        return CLI_OK;
+    }
+    cli_draft_learn(draft, generator->n_guesses, generator->n_guesses - generator->n_ahead);
+    generator->n_guesses = 0;
+    int code = forget(generator);
+    if (code) return code;
+    mote_token guesses[CLI_DRAFT_MOST];
+    uint32_t n, room = generator->model->n_positions - mote_session_length(session) - 1;
+    code = cli_draft_guess(draft, session, token, n_left < room ? n_left : room, guesses, &n);
+    if (code) return code;
+    mote_row rows[1 + CLI_DRAFT_MOST] = {{session, token, 1}};
+    for (uint32_t i = 0; i < n; i++)
+        rows[1 + i] = (mote_row){session, guesses[i], 1};
+    mote_error error = {0};
+    double start = cli_clock();
+    if (mote_context_step(generator->model->context, rows, 1 + n, &error))
+        return cli_model_fail(generator->model, &error);
+    cli_draft_took(draft, n, cli_clock() - start);
+    generator->n_guesses = generator->n_ahead = n;
+    generator->stats.n_guessed += n;
+    return CLI_OK;
+}
+
+/* The next token, chosen from the logits after those that were chosen before. */
+static int choose(struct cli_generator *generator, mote_token *token) {
+    const struct cli_model *model = generator->model;
+    const float *logits = mote_context_logits(model->context, generator->n_guesses - generator->n_ahead);
+    mote_status status =
+        mote_sample(&generator->sampler, logits, model->info.n_vocab, mote_session_tokens(generator->session),
+                    chosen(generator), generator->sample_work, generator->sample_bytes, token);
+    return status ? cli_fail(cli_status_code(status), "sampling: %s", mote_status_text(status)) : CLI_OK;
+}
+
 /* One token after the other until something ends the answer. */
 static int decode(struct cli_generator *generator, mote_detokenizer *state, FILE *out,
                   struct cli_buffer *answer) {
     const struct cli_model *model = generator->model;
     const struct cli_sampling *sampling = generator->sampling;
-    mote_session *session = generator->session;
+    uint32_t most = sampling->most ? sampling->most : UINT32_MAX;
     for (uint32_t n_made = 0;; n_made++) {
         if (cli_interrupted) return CLI_INTERRUPTED;
-        if (n_made && mote_session_length(session) == model->n_positions && !sampling->shift)
+        if (n_made && chosen(generator) == model->n_positions && !sampling->shift)
             return generator->end = CLI_END_CONTEXT, CLI_OK;
         mote_token token;
-        mote_status status =
-            mote_sample(&generator->sampler, mote_context_logits(model->context, 0), model->info.n_vocab,
-                        mote_session_tokens(session), mote_session_length(session), generator->sample_work,
-                        generator->sample_bytes, &token);
-        if (status) return cli_fail(cli_status_code(status), "sampling: %s", mote_status_text(status));
+        int stopped = 0, code = choose(generator, &token);
+        if (code) return code;
         if (mote_token_is_end(model->model, token)) return generator->end = CLI_END_OF_ANSWER, CLI_OK;
         generator->stats.n_decoded++;
         size_t n;
-        status = mote_detokenize(model->model, state, token, generator->piece, generator->max_piece, &n);
+        mote_status status =
+            mote_detokenize(model->model, state, token, generator->piece, generator->max_piece, &n);
         if (status) return cli_fail(cli_status_code(status), "detokenizing: %s", mote_status_text(status));
-        int stopped = 0, code = push(generator, n, out, answer, &stopped);
+        code = push(generator, n, out, answer, &stopped);
         if (!n_made) generator->stats.first_seconds = cli_clock() - generator->started;
         if (code) return code;
         if (stopped) {
@@ -191,11 +251,11 @@ static int decode(struct cli_generator *generator, mote_detokenizer *state, FILE
             return generator->end = CLI_END_STOP, CLI_OK;
         }
         if (n_made + 1 == sampling->most) return generator->end = CLI_END_MOST, CLI_OK;
-        if (mote_session_length(session) == model->n_positions) {
+        if (chosen(generator) == model->n_positions) {
             if (!sampling->shift) continue;
             if ((code = shift(generator))) return code;
         }
-        if ((code = feed(generator, &token, 1))) return code;
+        if ((code = advance(generator, token, most - n_made - 2))) return code;
     }
 }
 
@@ -205,6 +265,7 @@ int cli_generate(struct cli_generator *generator, const mote_token *prompt, size
     generator->stats = (struct cli_stats){0};
     generator->end = CLI_END_OF_ANSWER;
     generator->held.n = 0;
+    generator->n_guesses = generator->n_ahead = 0;
     generator->started = cli_clock();
     int code = feed_prompt(generator, prompt, n);
     if (code) return code;
@@ -212,6 +273,7 @@ int cli_generate(struct cli_generator *generator, const mote_token *prompt, size
     generator->stats.prompt_seconds = fed - generator->started;
     code = decode(generator, &state, out, answer);
     generator->stats.decode_seconds = cli_clock() - fed;
+    if (forget(generator) && !code) code = CLI_FAILED;
     if (code && code != CLI_INTERRUPTED) return code;
     if (generator->end == CLI_END_STOP) return code;
     size_t n_text;
@@ -240,11 +302,13 @@ void cli_stats_print(const struct cli_generator *generator) {
             "time to first token %10.1f ms\n"
             "prompt              %10.1f tokens/s  (%llu computed, %llu from the cache)\n"
             "decode              %10.1f tokens/s  (%llu)\n"
+            "guessed ahead       %10llu tokens    (%llu right)\n"
             "peak memory         %10s\n"
             "seed                %10llu\n",
             generator->model->load_seconds * 1e3, stats->first_seconds * 1e3,
             rate(stats->n_prompt, stats->prompt_seconds), (unsigned long long)stats->n_prompt,
             (unsigned long long)stats->n_cached, rate(stats->n_decoded, stats->decode_seconds),
-            (unsigned long long)stats->n_decoded, cli_size((uint64_t)usage.ru_maxrss * 1024, peak),
+            (unsigned long long)stats->n_decoded, (unsigned long long)stats->n_guessed,
+            (unsigned long long)stats->n_right, cli_size((uint64_t)usage.ru_maxrss * 1024, peak),
             (unsigned long long)generator->sampling->sampler.seed);
 }

@@ -4,7 +4,7 @@
 #ifndef MOTE_CLI_GENERATE_H
 #define MOTE_CLI_GENERATE_H
 
-#include "apps/cli/model.h"
+#include "apps/cli/draft.h"
 
 enum cli_end {
     CLI_END_OF_ANSWER, /* the model ended it */
@@ -16,6 +16,7 @@ enum cli_end {
 struct cli_stats {
     double first_seconds, prompt_seconds, decode_seconds;
     uint64_t n_cached, n_prompt, n_decoded; /* tokens taken from the cache, computed, generated */
+    uint64_t n_guessed, n_right;            /* tokens guessed ahead, and those of them that came */
 };
 
 struct cli_generator {
@@ -31,6 +32,9 @@ struct cli_generator {
     uint32_t n_keep;        /* tokens at the beginning that a context shift keeps */
     int keep_space;         /* the answer continues a text: its leading space is its own */
     size_t chunk;           /* rows of one step: fewer on a slow machine */
+    struct cli_draft draft;
+    uint32_t n_guesses; /* of the last step … */
+    uint32_t n_ahead;   /* … those that stand in the session without having been chosen */
     double started;
     struct cli_stats stats; /* of the last answer */
     enum cli_end end;

@@ -68,12 +68,17 @@ const struct cli_option cli_sampling_options[] = {
     CLI_OPTION("stop", 0, "TEXT", CLI_TEXTS, AT(stops), 0, 0, "end the answer before TEXT; up to 16 times"),
     CLI_OPTION("context-shift", 0, NULL, CLI_FLAG, AT(shift), 0, 0,
                "when the context is full, forget its oldest half and go on"),
+    CLI_OPTION("speculate", 0, "N", CLI_COUNT, AT(speculate), 0, 15,
+               "guess up to N tokens ahead: same answer, sooner (default 15; 0: off)"),
+    CLI_OPTION("draft", 0, "MODEL", CLI_TEXT, AT(draft), 0, 0,
+               "a small model of the same vocabulary that guesses too"),
     {0}};
 #undef AT
 
 struct cli_sampling cli_sampling_defaults(void) {
     return (struct cli_sampling){
-        .sampler = {.temperature = 0.7f, .top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .repeat_penalty = 1}};
+        .sampler = {.temperature = 0.7f, .top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .repeat_penalty = 1},
+        .speculate = 15};
 }
 
 int cli_parse_count(const char *text, uint64_t least, uint64_t most, uint64_t *value) {

@@ -99,6 +99,8 @@ struct cli_sampling {
     uint32_t most; /* tokens of one answer; 0: until it ends */
     struct cli_texts stops;
     int shift;
+    uint32_t speculate; /* most tokens guessed ahead; 0: none */
+    const char *draft;  /* the model that guesses, or NULL */
 };
 extern const struct cli_option cli_sampling_options[];
 struct cli_sampling cli_sampling_defaults(void);

@@ -120,7 +120,8 @@ int cli_run(int argc, char **argv) {
     struct cli_buffer prompt = {0};
     int code = parse(argc, argv, &request);
     if (code != CLI_PARSED) return code;
-    mote_context_options options = {.n_sessions = 1, .kv_type = request.runtime.kv};
+    mote_context_options options = {
+        .n_sessions = 1, .n_logits = cli_draft_rows(&request.sampling), .kv_type = request.runtime.kv};
     code = read_prompt(&request, &prompt);
     if (!code) code = cli_seed(&request.sampling.sampler.seed);
     if (!code) code = cli_model_open(&model, request.model, request.yes);

@@ -25,6 +25,10 @@ _mote() {
                 mapfile -t COMPREPLY < <(compgen -f -- "$word")
                 return
             } ;;
+        --draft)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -W "$(_mote_models)" -- "$word"; compgen -d -- "$word"; compgen -f -X '!*.gguf' -- "$word")
+            return ;;
     esac
     case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W "$(_mote_help "$command" | grep -oE '(^|[ ,])--?[a-z0-9][a-z0-9-]*' | tr -d ' ,' | sort -u)" -- "$word") ;;
