@@ -184,7 +184,13 @@ MOTE_MUST_USE mote_status mote_model_chat(const mote_model *model, const mote_me
 typedef struct mote_context mote_context;
 typedef struct mote_session mote_session;
 
-typedef enum mote_kv_type { MOTE_KV_F16 = 0, MOTE_KV_F32 = 1 } mote_kv_type;
+/* Q8_0 and Q4_0: 8 or 4 bits of a value and a scale for each 32 of a head, 8.5 and 4.5 bits in all. */
+typedef enum mote_kv_type {
+    MOTE_KV_F16 = 0,
+    MOTE_KV_F32 = 1,
+    MOTE_KV_Q8_0 = 2,
+    MOTE_KV_Q4_0 = 3
+} mote_kv_type;
 
 typedef struct mote_context_options {
     uint32_t n_positions; /* KV cache positions, shared by all sessions; 0: the model's own context */

@@ -9,6 +9,10 @@
 #include "base/memory.h"
 #include "device/rope.h"
 
+/* Of one piece of attention: a page is unpacked once for them, and what is kept of each fits a cache of 48
+ * KB. Query heads that share a kv head are never parted, though. */
+enum { QUERIES = 32 };
+
 /* One step being computed; the argument of every piece of work. */
 struct step {
     struct mote_device_cpu *device;
@@ -21,6 +25,7 @@ struct step {
     uint32_t n_group;
     struct mote_kernel_input input; /* of products */
     uint32_t n_columns, n_panels_a_piece;
+    uint32_t n_groups; /* of rows that attend together */
 };
 
 static float *value(const struct step *s, enum mote_program_value v) {
@@ -93,67 +98,101 @@ static void select_row(void *argument, uint32_t i, uint32_t worker) {
 
 /* ---- attention ---- */
 
-/* The keys of a layer in a page; its values stand half_bytes behind. */
-static uint8_t *keys_of(const struct mote_device_cpu *d, uint32_t page, uint32_t layer) {
-    return d->cache + page * d->page_bytes + 2 * layer * d->half_bytes;
+static uint8_t *page_of(const struct step *s, const struct mote_device_row *row, uint32_t position,
+                        uint32_t kv_head) {
+    const struct mote_device_cpu *d = s->device;
+    uint64_t head = (uint64_t)s->op->layer * d->config->n_kv_heads + kv_head;
+    return d->cache + row->pages[position / MOTE_DEVICE_PAGE] * d->page_bytes + head * d->head_bytes;
 }
 
+/* Piece i: a kv head of all rows. (Cut by rows, workers would write into the same cache lines.) */
 static void store(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
-    const struct mote_device_row *row = &s->rows[i];
-    const float *key = row_of(s, s->op->a, i), *val = row_of(s, s->op->b, i);
-    uint32_t e = d->config->n_head_dim, at = row->position % MOTE_DEVICE_PAGE;
-    uint8_t *keys = keys_of(d, row->pages[row->position / MOTE_DEVICE_PAGE], s->op->layer);
-    uint8_t *values = keys + d->half_bytes;
+    uint32_t e = d->config->n_head_dim;
+    uint64_t from = (uint64_t)i * e;
     (void)worker;
-    for (uint32_t head = 0; head < d->config->n_kv_heads; head++) {
-        uint64_t place = ((uint64_t)head * MOTE_DEVICE_PAGE + at) * e, from = (uint64_t)head * e;
-        if (d->kv_type == MOTE_KV_F32) {
-            memcpy(keys + place * sizeof(float), key + from, e * sizeof(float));
-            memcpy(values + place * sizeof(float), val + from, e * sizeof(float));
-        } else {
-            d->kernels.to_f16(key + from, e, (uint16_t *)(void *)keys + place);
-            d->kernels.to_f16(val + from, e, (uint16_t *)(void *)values + place);
-        }
-    }
+    for (uint32_t r = 0; r < s->n_rows; r++)
+        d->kernels.keep[d->kv_type](row_of(s, s->op->a, r) + from, row_of(s, s->op->b, r) + from, e,
+                                    s->rows[r].position % MOTE_DEVICE_PAGE,
+                                    page_of(s, &s->rows[r], s->rows[r].position, i));
 }
 
-/* One query head of one row over all its pages, in order; out [E] is also the accumulator. */
-static void attend_head(const struct step *s, const struct mote_device_row *row, const float *query,
-                        uint32_t kv_head, float scale, float *out) {
+static void store_rows(struct step *s) {
+    if (s->n_rows > 1) {
+        run(s, s->device->config->n_kv_heads, store);
+        return;
+    }
+    for (uint32_t i = 0; i < s->device->config->n_kv_heads; i++)
+        store(s, i, 0);
+}
+
+/* Cuts the rows into groups that read the same pages: neighbours of one sequence, one position further each.
+ */
+static void group_rows(struct step *s) {
     const struct mote_device_cpu *d = s->device;
-    uint32_t e = d->config->n_head_dim, n = row->position + 1;
-    uint64_t place = (uint64_t)kv_head * MOTE_DEVICE_PAGE * e;
-    float max = -__builtin_inff(), sum = 0;
-    memset(out, 0, e * sizeof(float));
-    for (uint32_t at = 0; at < n; at += MOTE_DEVICE_PAGE) {
-        const void *keys = keys_of(d, row->pages[at / MOTE_DEVICE_PAGE], s->op->layer);
-        const void *values = (const uint8_t *)keys + d->half_bytes;
-        uint32_t tile = n - at < MOTE_DEVICE_PAGE ? n - at : MOTE_DEVICE_PAGE;
-        if (d->kv_type == MOTE_KV_F32)
-            d->kernels.attend_f32(query, (const float *)keys + place, (const float *)values + place, tile, e,
-                                  scale, out, &max, &sum);
-        else
-            d->kernels.attend_f16(query, (const uint16_t *)keys + place, (const uint16_t *)values + place,
-                                  tile, e, scale, out, &max, &sum);
+    uint32_t most = d->most_queries / (d->config->n_heads / d->config->n_kv_heads), n = 0, length = 0;
+    for (uint32_t i = 0; i < s->n_rows; i++, length++) {
+        const struct mote_device_row *row = &s->rows[i];
+        if (length > 0 && length < most && row->pages == row[-1].pages &&
+            row->position == row[-1].position + 1)
+            continue;
+        d->groups[n++] = i;
+        length = 0;
     }
-    for (uint32_t j = 0; j < e; j++)
-        out[j] = out[j] / sum;
+    d->groups[n] = s->n_rows;
+    s->n_groups = n;
 }
 
-/* Piece i: one row and one kv head, with all the query heads that share it. */
+/* Lays out the working memory of one piece of attention in d->work; returns its size. */
+static uint64_t attention_work(const struct mote_device_cpu *d, uint8_t *work,
+                               struct mote_kernel_attention *a) {
+    uint64_t e = d->config->n_head_dim, padded = (e + 15) / 16 * 16, n = d->most_queries;
+    float *at = (float *)(void *)work;
+    *a = (struct mote_kernel_attention){.head_dim = (uint32_t)e, .scale = 1 / __builtin_sqrtf((float)e)};
+    uint64_t sizes[] = {MOTE_DEVICE_PAGE * (e + padded), n * padded, n * padded, n * 16, n};
+    float **const parts[] = {&a->page, &a->query, &a->value, &a->sum, &a->max};
+    uint64_t used = 0;
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (work) *parts[i] = at + used;
+        used += (sizes[i] + 15) / 16 * 16;
+    }
+    return used * sizeof(float);
+}
+
+/* Piece i: a group of rows and a kv head, with all the query heads that share it. Query q of the piece is
+ * that of row q / shared of the group. */
 static void attend(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
-    const struct mote_model_config *c = s->device->config;
-    uint32_t row = i / c->n_kv_heads, kv_head = i % c->n_kv_heads, shared = c->n_heads / c->n_kv_heads;
-    float scale = 1 / __builtin_sqrtf((float)c->n_head_dim);
-    (void)worker;
-    for (uint32_t head = kv_head * shared; head < (kv_head + 1) * shared; head++) {
-        uint64_t at = (uint64_t)head * c->n_head_dim;
-        attend_head(s, &s->rows[row], row_of(s, s->op->a, row) + at, kv_head, scale,
-                    row_of(s, s->op->out, row) + at);
+    struct mote_device_cpu *d = s->device;
+    const struct mote_model_config *c = d->config;
+    uint32_t e = c->n_head_dim, padded = (e + 15) / 16 * 16, shared = c->n_heads / c->n_kv_heads;
+    uint32_t kv_head = i % c->n_kv_heads, first = d->groups[i / c->n_kv_heads];
+    uint32_t n_rows = d->groups[i / c->n_kv_heads + 1] - first, n = n_rows * shared;
+    const struct mote_device_row *rows = s->rows + first;
+    uint32_t last = rows[n_rows - 1].position;
+    mote_kernel_attend *run_page = d->kernels.attend[d->kv_type];
+    struct mote_kernel_attention a;
+    attention_work(d, d->work + worker * d->work_bytes, &a);
+    for (uint32_t q = 0; q < n; q++) {
+        uint64_t head = (uint64_t)kv_head * shared + q % shared;
+        memcpy(a.query + (uint64_t)q * padded, row_of(s, s->op->a, first + q / shared) + head * e,
+               e * sizeof *a.query);
+        a.max[q] = -__builtin_inff();
     }
+    memset(a.value, 0, (uint64_t)n * padded * sizeof *a.value);
+    memset(a.sum, 0, (uint64_t)n * 16 * sizeof *a.sum);
+    for (uint32_t at = 0; at <= last; at += MOTE_DEVICE_PAGE) {
+        const uint8_t *page = page_of(s, rows, at, kv_head);
+        uint32_t r = at > rows[0].position ? at - rows[0].position : 0; /* the first to see any of it */
+        a.next = at + MOTE_DEVICE_PAGE <= last ? page_of(s, rows, at + MOTE_DEVICE_PAGE, kv_head) : page;
+        for (; r < n_rows && rows[r].position < at + MOTE_DEVICE_PAGE - 1; r++)
+            run_page(&a, r * shared, shared, page, rows[r].position + 1 - at);
+        if (r < n_rows) run_page(&a, r * shared, n - r * shared, page, MOTE_DEVICE_PAGE);
+    }
+    for (uint32_t q = 0; q < n; q++)
+        d->kernels.attend_end(
+            &a, q, row_of(s, s->op->out, first + q / shared) + ((uint64_t)kv_head * shared + q % shared) * e);
 }
 
 /* ---- products ---- */
@@ -224,9 +263,8 @@ void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_devi
                      .n_wanted = n_wanted,
                      .logits = logits};
     static mote_work *const of_row[] = {
-        [MOTE_PROGRAM_EMBED] = embed,       [MOTE_PROGRAM_NORM] = norm,     [MOTE_PROGRAM_ROPE] = rope,
-        [MOTE_PROGRAM_STORE] = store,       [MOTE_PROGRAM_SWIGLU] = swiglu, [MOTE_PROGRAM_ADD] = add,
-        [MOTE_PROGRAM_SELECT] = select_row,
+        [MOTE_PROGRAM_EMBED] = embed,   [MOTE_PROGRAM_NORM] = norm, [MOTE_PROGRAM_ROPE] = rope,
+        [MOTE_PROGRAM_SWIGLU] = swiglu, [MOTE_PROGRAM_ADD] = add,   [MOTE_PROGRAM_SELECT] = select_row,
     };
     const struct mote_program *program = device->program;
     const struct mote_program_op *end = program->ops + program->n_ops;
@@ -236,13 +274,16 @@ void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_devi
         mote_device_rope_angles(device->frequency, n_angles, rows[i].position, device->rope_magnitude,
                                 device->cosine + (uint64_t)i * n_angles,
                                 device->sine + (uint64_t)i * n_angles);
+    group_rows(&s);
     for (s.op = program->ops; s.op < end;) {
         if (s.op->kind == MOTE_PROGRAM_MATMUL) {
             s.op += run_products(&s, end);
             continue;
         }
         if (s.op->kind == MOTE_PROGRAM_ATTEND)
-            run(&s, n * device->config->n_kv_heads, attend);
+            run(&s, s.n_groups * device->config->n_kv_heads, attend);
+        else if (s.op->kind == MOTE_PROGRAM_STORE)
+            store_rows(&s);
         else
             run(&s, program->wanted[s.op->out] ? n_wanted : n, of_row[s.op->kind]);
         s.op++;
@@ -258,7 +299,8 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
                                  const struct mote_model_weights *weights, const mote_host *host,
                                  struct mote_base_arena *arena, struct mote_device_cpu *device) {
     struct mote_device_cpu *d = device;
-    uint64_t element = d->kv_type == MOTE_KV_F32 ? 4 : 2;
+    struct mote_kernel_attention attention;
+    uint32_t shared = config->n_heads / config->n_kv_heads;
     uint32_t widest = 0; /* of what a product reads */
     d->program = program;
     d->config = config;
@@ -266,8 +308,9 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->n_workers = host->parallel_for && host->n_workers ? host->n_workers : 1;
     mote_kernel_select(&d->kernels, host->cpu);
 
-    d->half_bytes = (uint64_t)config->n_kv_heads * MOTE_DEVICE_PAGE * config->n_head_dim * element;
-    d->page_bytes = 2 * d->half_bytes * config->n_layers;
+    d->head_bytes = mote_kernel_page_bytes(d->kv_type, config->n_head_dim);
+    d->page_bytes = d->head_bytes * config->n_kv_heads * config->n_layers;
+    d->most_queries = shared > QUERIES ? shared : QUERIES;
     d->cache = mote_base_arena_take(arena, d->n_pages, d->page_bytes);
     for (uint32_t v = 0; v < MOTE_PROGRAM_VALUES; v++) {
         uint64_t rows = program->wanted[v] ? d->n_wanted : d->n_rows;
@@ -283,7 +326,9 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->frequency = mote_base_arena_take(arena, n_angles, sizeof *d->frequency);
     d->cosine = mote_base_arena_take(arena, (uint64_t)d->n_rows * n_angles, sizeof *d->cosine);
     d->sine = mote_base_arena_take(arena, (uint64_t)d->n_rows * n_angles, sizeof *d->sine);
-    d->work_bytes = mote_kernel_matmul_plan(widest);
+    d->groups = mote_base_arena_take(arena, (uint64_t)d->n_rows + 1, sizeof *d->groups);
+    uint64_t products = mote_kernel_matmul_plan(widest), attends = attention_work(d, NULL, &attention);
+    d->work_bytes = products > attends ? products : attends;
     d->work = mote_base_arena_take(arena, d->n_workers, d->work_bytes);
     if (arena->failed) return MOTE_E_MEMORY;
     if (d->frequency)

@@ -4,7 +4,7 @@
  *
  * KV CACHE. A pool of pages; a page holds MOTE_DEVICE_PAGE consecutive positions of all layers:
  *
- *     page → layer → keys [K][page][E], values [K][page][E]      f16 or f32
+ *     page → layer → kv head → its page of keys and values, drawn in kernel/page.h
  *
  * A page is also the tile of the online softmax, counted from position 0 of a sequence, so neither chunking
  * nor sharing changes the order of any sum. Who owns which page is the engine's business: a row brings the
@@ -17,7 +17,7 @@
 
 #include "program/program.h"
 
-enum { MOTE_DEVICE_PAGE = 32 }; /* positions */
+enum { MOTE_DEVICE_PAGE = MOTE_KERNEL_PAGE }; /* positions */
 
 struct mote_device_row {
     const uint32_t *pages; /* of its sequence; those up to position / MOTE_DEVICE_PAGE are read */
@@ -33,7 +33,9 @@ struct mote_device_cpu {
     uint32_t n_workers, n_rows, n_wanted, n_pages; /* most of each */
     mote_kv_type kv_type;
     uint8_t *cache;
-    uint64_t page_bytes, half_bytes; /* of a page; of the keys of one layer in a page */
+    uint64_t page_bytes, head_bytes; /* of a page; of what one kv head of one layer has in it */
+    uint32_t most_queries;           /* of one piece of attention */
+    uint32_t *groups;                /* [T + 1] first rows of the groups of this step that attend together */
     float *value[MOTE_PROGRAM_VALUES];
     struct mote_kernel_x8 x8;
     double *frequency;    /* [n_rot/2] radians a position */

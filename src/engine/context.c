@@ -32,6 +32,9 @@ static mote_status settle(const mote_model *model, const mote_context_options *o
                               "%u positions, %u sessions, %u rows: at most %u, %u and %u are possible",
                               (uint64_t)c->n_positions, (uint64_t)c->n_sessions, (uint64_t)c->n_rows,
                               (uint64_t)INT32_MAX / 2, (uint64_t)SESSIONS_MAX, (uint64_t)ROWS_MAX);
+    if ((unsigned)options->kv_type >= MOTE_KERNEL_KV)
+        return mote_base_fail(error, MOTE_E_ARGUMENT, 0, "there is no KV cache type %u",
+                              (uint64_t)options->kv_type);
     /* each session may leave a page half empty */
     c->n_pages = pages_for(c->n_positions) + c->n_sessions - 1;
     c->device.n_rows = c->n_rows;

@@ -260,65 +260,7 @@ static void rope(float *x, uint32_t n_heads, uint32_t head_dim, uint32_t n_rot,
     }
 }
 
-/* ---- attention ---- */
-
-/* acc += Σ p[t] · v[t] over n_vecs vectors of a head, which stay in registers, after acc = acc · keep. */
-INLINE void add_values(enum kind kind, int n_vecs, const float *p, const uint8_t *v, uint64_t row_bytes,
-                       uint32_t n, float keep, float *acc) {
-    vec sum[8];
-    UNROLL
-    for (int j = 0; j < n_vecs; j++)
-        sum[j] = load_floats(acc + j * WIDTH, WIDTH) * keep;
-    for (uint32_t t = 0; t < n; t++, v += row_bytes) {
-        UNROLL
-        for (int j = 0; j < n_vecs; j++)
-            sum[j] += p[t] * load(kind, v + j * WIDTH * BYTES(kind));
-    }
-    UNROLL
-    for (int j = 0; j < n_vecs; j++)
-        store_floats(acc + j * WIDTH, sum[j], WIDTH);
-}
-
-INLINE void attend(enum kind kind, const float *q, const uint8_t *k, const uint8_t *v, uint32_t n,
-                   uint32_t head_dim, float scale, float *acc, float *max, float *sum) {
-    uint64_t row_bytes = (uint64_t)head_dim * BYTES(kind);
-    float p[MOTE_KERNEL_TILE], top = *max;
-    dots(kind, k, row_bytes, n, q, head_dim, p);
-    for (uint32_t t = 0; t < n; t++) {
-        p[t] = p[t] * scale;
-        top = p[t] > top ? p[t] : top;
-    }
-    float keep = *max == top ? 1.0f : mote_base_exp(*max - top), total = *sum * keep;
-    for (uint32_t t = 0; t < n; t += WIDTH)
-        store_floats(p + t, exp_lanes(load_floats(p + t, n - t) - top), n - t);
-    for (uint32_t t = 0; t < n; t++)
-        total = total + p[t];
-    uint32_t e = 0;
-    for (; e + 8 * WIDTH <= head_dim; e += 8 * WIDTH)
-        add_values(kind, 8, p, v + (uint64_t)e * BYTES(kind), row_bytes, n, keep, acc + e);
-    for (; e + 4 * WIDTH <= head_dim; e += 4 * WIDTH)
-        add_values(kind, 4, p, v + (uint64_t)e * BYTES(kind), row_bytes, n, keep, acc + e);
-    for (; e + WIDTH <= head_dim; e += WIDTH)
-        add_values(kind, 1, p, v + (uint64_t)e * BYTES(kind), row_bytes, n, keep, acc + e);
-    if (e < head_dim) {
-        vec rest = load_floats(acc + e, head_dim - e) * keep;
-        for (uint32_t t = 0; t < n; t++)
-            rest += p[t] * load_some(kind, v + t * row_bytes + (uint64_t)e * BYTES(kind), head_dim - e);
-        store_floats(acc + e, rest, head_dim - e);
-    }
-    *max = top;
-    *sum = total;
-}
-
-static void attend_f16(const float *q, const uint16_t *k, const uint16_t *v, uint32_t n, uint32_t head_dim,
-                       float scale, float *acc, float *max, float *sum) {
-    attend(F16, q, (const uint8_t *)k, (const uint8_t *)v, n, head_dim, scale, acc, max, sum);
-}
-
-static void attend_f32(const float *q, const float *k, const float *v, uint32_t n, uint32_t head_dim,
-                       float scale, float *acc, float *max, float *sum) {
-    attend(F32, q, (const uint8_t *)k, (const uint8_t *)v, n, head_dim, scale, acc, max, sum);
-}
+#include "kernel/attend_lanes.h"
 
 static void overlay(struct mote_kernels *table) {
     table->dot_f32 = dot_f32;
@@ -329,6 +271,10 @@ static void overlay(struct mote_kernels *table) {
     table->swiglu = swiglu;
     table->add = add;
     table->to_f16 = to_f16;
-    table->attend_f16 = attend_f16;
-    table->attend_f32 = attend_f32;
+    table->keep[MOTE_KV_F16] = keep_f16;
+    table->attend[MOTE_KV_F16] = attend_f16;
+    table->attend[MOTE_KV_F32] = attend_f32;
+    table->attend[MOTE_KV_Q8_0] = attend_q8_0;
+    table->attend[MOTE_KV_Q4_0] = attend_q4_0;
+    table->attend_end = attend_end;
 }

@@ -107,38 +107,6 @@ static void to_f16(const float *x, uint32_t n, uint16_t *y) {
         y[i] = mote_base_f16_from_f32(x[i]);
 }
 
-INLINE void attend(element *get, const float *q, const void *k, const void *v, uint64_t row_bytes, uint32_t n,
-                   uint32_t head_dim, float scale, float *acc, float *max, float *sum) {
-    float p[MOTE_KERNEL_TILE], top = *max;
-    for (uint32_t t = 0; t < n; t++) {
-        p[t] = dot(get, (const uint8_t *)k + t * row_bytes, q, head_dim) * scale;
-        top = p[t] > top ? p[t] : top;
-    }
-    float keep = *max == top ? 1.0f : mote_base_exp(*max - top), total = *sum * keep;
-    for (uint32_t t = 0; t < n; t++) {
-        p[t] = mote_base_exp(p[t] - top);
-        total = total + p[t];
-    }
-    for (uint32_t e = 0; e < head_dim; e++) {
-        float value = acc[e] * keep;
-        for (uint32_t t = 0; t < n; t++)
-            value = value + p[t] * get((const uint8_t *)v + t * row_bytes, e);
-        acc[e] = value;
-    }
-    *max = top;
-    *sum = total;
-}
-
-static void attend_f16(const float *q, const uint16_t *k, const uint16_t *v, uint32_t n, uint32_t head_dim,
-                       float scale, float *acc, float *max, float *sum) {
-    attend(element_f16, q, k, v, (uint64_t)head_dim * 2, n, head_dim, scale, acc, max, sum);
-}
-
-static void attend_f32(const float *q, const float *k, const float *v, uint32_t n, uint32_t head_dim,
-                       float scale, float *acc, float *max, float *sum) {
-    attend(element_f32, q, k, v, (uint64_t)head_dim * 4, n, head_dim, scale, acc, max, sum);
-}
-
 void mote_kernel_float_overlay__ref(struct mote_kernels *table) {
     table->dot_f32 = dot_f32;
     table->dot_f16 = dot_f16;
@@ -148,6 +116,4 @@ void mote_kernel_float_overlay__ref(struct mote_kernels *table) {
     table->swiglu = swiglu;
     table->add = add;
     table->to_f16 = to_f16;
-    table->attend_f16 = attend_f16;
-    table->attend_f32 = attend_f32;
 }

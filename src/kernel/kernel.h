@@ -30,6 +30,15 @@
  * belongs to lane i % 16, each lane adds its own in order, and the sixteen are added by one fixed tree: for
  * step 8, 4, 2, 1: lane[j] = lane[j] + lane[j + step], j < step.
  *
+ * ATTENTION has one output per lane, like the products. What one kv head keeps of 32 consecutive positions,
+ * counted from the first of a sequence, is a page: keys lie with the positions side by side, values with the
+ * elements side by side (page.h draws the types of them), so that
+ *
+ *     scores [32] = q [E] × keys [E][32]          and          out [E] = p [32] × values [32][E]
+ *
+ * are the same loop twice: an element of the left times a row of the right, added in order. Positions of a
+ * page that nothing was written to are masked out and never reach a result.
+ *
  * Functions are reached through a table that mote_kernel_select fills: first with the reference, then
  * overlaid by what the CPU can do, weakest first. No globals; a table is constant after it is filled. */
 #ifndef MOTE_KERNEL_KERNEL_H
@@ -38,11 +47,13 @@
 #include <stdint.h>
 
 #include "base/type.h"
+#include "mote/mote.h"
 
 enum {
     MOTE_KERNEL_ROWS = 16,  /* rows of a panel */
     MOTE_KERNEL_BLOCK = 32, /* values of an activation block */
-    MOTE_KERNEL_TILE = 64,  /* most positions of one call of attend */
+    MOTE_KERNEL_PAGE = 32,  /* positions of a page of the KV cache */
+    MOTE_KERNEL_KV = 4,     /* values of mote_kv_type */
     MOTE_KERNEL_DIRECT = 4, /* most columns of direct */
     MOTE_KERNEL_SPAN = 256, /* values that direct takes at a time, and the fewest */
 };
@@ -94,6 +105,41 @@ enum mote_kernel_rope_style {
     MOTE_KERNEL_ROPE_HALF, /* rotates (i, i + n_rot/2): qwen, gpt-neox */
 };
 
+/* Queries that share a kv head, as many as wanted, and what online softmax keeps of each between pages. At
+ * the start max = −infinity and sum, value = 0. E' = E rounded up to 16; the last E' − E are of no meaning.
+ */
+struct mote_kernel_attention {
+    uint32_t head_dim; /* E */
+    float scale;
+    float *query;     /* [n][E'] */
+    float *value;     /* [n][E'] Σ p·v so far */
+    float *sum;       /* [n][16] Σ p so far; position t is in lane t % 16 */
+    float *max;       /* [n] */
+    float *page;      /* [32·(E + E')] working memory: a page as f32 */
+    const void *next; /* the page that will be asked for next: fetched into the cache meanwhile; never NULL */
+};
+
+/* Queries [first, first + n) over one page, of which they see n_positions; pages are given in order.
+ *
+ *     s[t]     = (0 + q[0]·k[0][t] + q[1]·k[1][t] + …) · scale          added in this order
+ *     m        = the greatest of max and s, by sixteen lanes that start with max (lane t % 16 becomes
+ *                s[t] where s[t] is greater) and the tree (the first becomes the second where that is
+ *                greater): NaN is passed over
+ *     c        = exp(max − m), exp(0) if they are equal
+ *     p[t]     = exp(s[t] − m)
+ *     sum[j]   = sum[j]·c + p[j] + p[j + 16], 0 for p of positions not seen
+ *     value[e] = value[e]·c + p[0]·v[0][e] + p[1]·v[1][e] + …             added in this order
+ *     max      = m
+ *
+ * Nothing depends on which queries go together. */
+typedef void mote_kernel_attend(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                                const void *page, uint32_t n_positions);
+typedef void mote_kernel_keep(const float *key, const float *value, uint32_t head_dim, uint32_t at,
+                              void *page);
+
+/* Bytes of the page of one kv head, a multiple of 64. */
+uint64_t mote_kernel_page_bytes(mote_kv_type type, uint32_t head_dim);
+
 struct mote_kernels {
     /* x [K] f32 → one column of x8. d = amax/127, q = x·(127/amax) to nearest even; a block with amax below
      * MOTE_KERNEL_TINY gets d = 0, q = 0; one with NaN or infinity gets d = NaN, q = 0. */
@@ -114,22 +160,11 @@ struct mote_kernels {
     void (*swiglu)(const float *gate, const float *up, uint32_t n, float *y);
     void (*add)(const float *a, const float *b, uint32_t n, float *y); /* y may alias */
     void (*to_f16)(const float *x, uint32_t n, uint16_t *y);
-    /* One query head over one tile of n ≤ 64 cached positions; online softmax over the tiles of a sequence,
-     * in order. Start with *max = −infinity, *sum = 0, acc = 0.
-     *
-     *     s[t]   = (q · k[t]) · scale                  the dot by lanes and tree
-     *     m      = the greatest of *max and s, NaN passed over
-     *     c      = exp(*max − m), 1 if they are equal
-     *     p[t]   = exp(s[t] − m)
-     *     *sum   = *sum · c + p[0] + p[1] + …          added in this order
-     *     acc[e] = acc[e] · c + p[0]·v[0][e] + …       likewise
-     *     *max   = m
-     *
-     * q, acc [E] f32; k, v [n][E] of f16 or f32. */
-    void (*attend_f16)(const float *q, const uint16_t *k, const uint16_t *v, uint32_t n, uint32_t head_dim,
-                       float scale, float *acc, float *max, float *sum);
-    void (*attend_f32)(const float *q, const float *k, const float *v, uint32_t n, uint32_t head_dim,
-                       float scale, float *acc, float *max, float *sum);
+    /* Writes one position's key and value [E] into place `at` < 32 of a page, by mote_kv_type. */
+    mote_kernel_keep *keep[MOTE_KERNEL_KV];
+    mote_kernel_attend *attend[MOTE_KERNEL_KV];
+    /* out [E] = values of query i divided by the sum of its sixteen lanes by the tree; / is IEEE. */
+    void (*attend_end)(const struct mote_kernel_attention *a, uint32_t i, float *out);
 };
 
 /* Fills table for a machine with these MOTE_CPU_* bits (host.h). Bits the build does not know are ignored. */

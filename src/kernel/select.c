@@ -12,6 +12,7 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_decode_overlay__ref(table);
     mote_kernel_product_overlay__ref(table);
     mote_kernel_float_overlay__ref(table);
+    mote_kernel_attend_overlay__ref(table);
 #if defined(__x86_64__)
     if (!(cpu & MOTE_CPU_AVX2)) return;
     mote_kernel_decode_overlay__avx2(table);

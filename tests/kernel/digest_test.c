@@ -10,7 +10,7 @@
 
 #include "base/math.h"
 
-static const uint64_t expected = 0x257419715c132df5;
+static const uint64_t expected = 0xc182f4e8f5ca7859;
 
 enum { K = 1024, N = 35, T = 5, LONG = 8192 };
 
@@ -49,6 +49,30 @@ static void add_product(const struct mote_kernels *kernels, const struct mote_ba
     free(work);
 }
 
+/* Five queries over 77 positions. */
+static void add_attention(const struct mote_kernels *kernels, int type, const float *x, const float *z) {
+    enum { E = 50, PADDED = 64, DEPTH = 77, QUERIES = 5, BYTES = 16384 };
+    static float query[QUERIES * PADDED], value[QUERIES * PADDED], sum[QUERIES * 16], max[QUERIES];
+    static float page[(E + PADDED) * MOTE_KERNEL_PAGE], out[E];
+    static uint8_t pages[3][BYTES] __attribute__((aligned(64)));
+    struct mote_kernel_attention a = {E, 0.1f, query, value, sum, max, page, pages};
+    assert_true(mote_kernel_page_bytes((mote_kv_type)type, E) <= BYTES);
+    for (uint32_t t = 0; t < DEPTH; t++)
+        kernels->keep[type](x + t * E, z + t * E, E, t % MOTE_KERNEL_PAGE, pages[t / MOTE_KERNEL_PAGE]);
+    memcpy(query, z, sizeof query);
+    memset(value, 0, sizeof value);
+    memset(sum, 0, sizeof sum);
+    for (uint32_t i = 0; i < QUERIES; i++)
+        max[i] = mote_base_f32_from_bits(0xff800000);
+    for (uint32_t t = 0; t < DEPTH; t += MOTE_KERNEL_PAGE)
+        kernels->attend[type](&a, 0, QUERIES, pages[t / MOTE_KERNEL_PAGE],
+                              DEPTH - t < MOTE_KERNEL_PAGE ? DEPTH - t : MOTE_KERNEL_PAGE);
+    for (uint32_t i = 0; i < QUERIES; i++) {
+        kernels->attend_end(&a, i, out);
+        add_floats(out, E);
+    }
+}
+
 static void add_float_work(const struct mote_kernels *kernels) {
     static float x[LONG], z[LONG], y[LONG];
     static uint16_t half[LONG];
@@ -64,14 +88,11 @@ static void add_float_work(const struct mote_kernels *kernels) {
     kernels->rope(x, 10, 100, 96, MOTE_KERNEL_ROPE_PAIR, z, z + 500);
     add_floats(x, 1000);
     kernels->to_f16(x, LONG, half);
-    float acc[128] = {0}, max = mote_base_f32_from_bits(0xff800000), sum = 0;
-    for (uint32_t tile = 0; tile < 3; tile++)
-        kernels->attend_f16(x, half + tile * 1000, half + 3000 + tile * 1000, tile == 2 ? 13 : 64, 50, 0.1f,
-                            acc, &max, &sum);
-    kernels->attend_f32(x, x + 100, z, 13, 50, 0.1f, acc, &max, &sum);
-    add_floats(acc, 50);
-    add_floats(&max, 1);
-    add_floats(&sum, 1);
+    for (uint32_t i = 0; i < LONG; i++)
+        y[i] = mote_base_f32_from_f16(half[i]);
+    add_floats(y, LONG);
+    for (int type = 0; type < MOTE_KERNEL_KV; type++)
+        add_attention(kernels, type, x, z);
 }
 
 static void add_functions(void) {

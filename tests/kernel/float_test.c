@@ -314,96 +314,150 @@ static void rope_is_the_same_everywhere(void **state) {
 
 /* ---- attention ---- */
 
+/* Some queries over the pages of one kv head. */
 struct attention {
-    struct guard guards[6];
-    float *q, *k, *v;
-    uint16_t *k16, *v16;
+    uint32_t n_queries, n_positions, head_dim;
+    struct guard guards[6], *pages;
+    struct mote_kernel_attention a;
+    float *k, *v; /* [n_positions][E] */
 };
 
-/* One head over n positions in tiles of 64, by table; the result is acc / sum. */
-static void attend_all(const struct mote_kernels *table, const struct attention *a, int half, uint32_t n,
-                       uint32_t head_dim, float *acc, float *max, float *sum) {
-    memset(acc, 0, head_dim * sizeof *acc);
-    *max = -INFINITY;
-    *sum = 0;
-    for (uint32_t t = 0; t < n; t += MOTE_KERNEL_TILE) {
-        uint32_t tile = n - t < MOTE_KERNEL_TILE ? n - t : MOTE_KERNEL_TILE;
-        if (half)
-            table->attend_f16(a->q, a->k16 + t * head_dim, a->v16 + t * head_dim, tile, head_dim, 0.125f, acc,
-                              max, sum);
-        else
-            table->attend_f32(a->q, a->k + t * head_dim, a->v + t * head_dim, tile, head_dim, 0.125f, acc,
-                              max, sum);
+static uint32_t padded(uint32_t head_dim) {
+    return (head_dim + 15) / 16 * 16;
+}
+
+static void open_attention(struct attention *s, uint32_t n_queries, uint32_t n_positions, uint32_t head_dim,
+                           uint32_t awkward) {
+    size_t e = padded(head_dim), cells = (size_t)n_positions * head_dim;
+    *s = (struct attention){.n_queries = n_queries, .n_positions = n_positions, .head_dim = head_dim};
+    s->a.head_dim = head_dim;
+    s->a.scale = 0.125f;
+    s->a.query = guard_open(&s->guards[0], n_queries * e * sizeof(float));
+    s->a.value = guard_open(&s->guards[1], n_queries * e * sizeof(float));
+    s->a.sum = guard_open(&s->guards[2], n_queries * 16 * sizeof(float));
+    s->a.max = guard_open(&s->guards[3], n_queries * sizeof(float));
+    s->a.page = guard_open(&s->guards[4], (head_dim + e) * MOTE_KERNEL_PAGE * sizeof(float));
+    s->pages = calloc(n_positions / MOTE_KERNEL_PAGE + 1, sizeof *s->pages);
+    s->k = malloc(cells * sizeof(float));
+    s->v = malloc(cells * sizeof(float));
+    fill(s->a.query, n_queries * e, 0);
+    for (uint32_t i = 0; i < n_queries * e; i++)
+        s->a.query[i] *= 20;
+    fill(s->k, cells, awkward);
+    fill(s->v, cells, awkward);
+}
+
+static void close_pages(struct attention *s) {
+    for (uint32_t t = 0; t < s->n_positions; t += MOTE_KERNEL_PAGE)
+        guard_close(&s->pages[t / MOTE_KERNEL_PAGE]);
+}
+
+/* The pages of a type, written by table; what nothing is written to has any bits at all. */
+static void open_pages(struct attention *s, const struct mote_kernels *table, int type) {
+    uint32_t e = s->head_dim;
+    for (uint32_t t = 0; t < s->n_positions; t++) {
+        struct guard *page = &s->pages[t / MOTE_KERNEL_PAGE];
+        if (t % MOTE_KERNEL_PAGE == 0) {
+            uint64_t bytes = mote_kernel_page_bytes((mote_kv_type)type, e);
+            assert_int_equal(bytes % 64, 0);
+            random_bytes(guard_open(page, bytes), bytes);
+        }
+        table->keep[type](s->k + t * e, s->v + t * e, e, t % MOTE_KERNEL_PAGE, page->data);
     }
 }
 
-static void check_softmax(const struct attention *a, uint32_t n, uint32_t head_dim, const float *acc,
-                          float sum) {
-    double *p = malloc(n * sizeof *p), top = -1e300, total = 0;
-    for (uint32_t t = 0; t < n; t++) {
-        p[t] = 0;
-        for (uint32_t e = 0; e < head_dim; e++)
-            p[t] += (double)a->q[e] * (double)a->k[t * head_dim + e] * 0.125;
-        top = p[t] > top ? p[t] : top;
+static void close_attention(struct attention *s) {
+    for (int i = 0; i < 5; i++)
+        guard_close(&s->guards[i]);
+    free(s->pages);
+    free(s->k);
+    free(s->v);
+}
+
+/* All queries over all positions, n_together at a time; out [n_queries][E] */
+static void attend_all(const struct mote_kernels *table, struct attention *s, int type, uint32_t n_together,
+                       float *out) {
+    memset(s->a.value, 0, s->n_queries * padded(s->head_dim) * sizeof(float));
+    memset(s->a.sum, 0, s->n_queries * 16 * sizeof(float));
+    for (uint32_t i = 0; i < s->n_queries; i++)
+        s->a.max[i] = -INFINITY;
+    for (uint32_t t = 0; t < s->n_positions; t += MOTE_KERNEL_PAGE) {
+        uint32_t left = s->n_positions - t, n = left < MOTE_KERNEL_PAGE ? left : MOTE_KERNEL_PAGE;
+        s->a.next = s->pages[t / MOTE_KERNEL_PAGE + (left > MOTE_KERNEL_PAGE)].data;
+        for (uint32_t i = 0; i < s->n_queries; i += n_together)
+            table->attend[type](&s->a, i, s->n_queries - i < n_together ? s->n_queries - i : n_together,
+                                s->pages[t / MOTE_KERNEL_PAGE].data, n);
     }
-    for (uint32_t t = 0; t < n; t++)
-        total += p[t] = exp(p[t] - top);
-    for (uint32_t e = 0; e < head_dim; e++) {
-        double want = 0;
+    for (uint32_t i = 0; i < s->n_queries; i++)
+        table->attend_end(&s->a, i, out + i * s->head_dim);
+}
+
+/* Keys and values are 0 ± 1: how far the results may be from exact ones. */
+static const double tolerance[] = {2e-2, 1e-5, 1e-1, 2};
+
+static void check_softmax(const struct attention *s, int type, const float *out) {
+    uint32_t n = s->n_positions, dim = s->head_dim;
+    double *p = malloc(n * sizeof *p), square = 0;
+    for (uint32_t i = 0; i < s->n_queries; i++) {
+        const float *q = s->a.query + i * padded(dim);
+        double top = -1e300, total = 0;
+        for (uint32_t t = 0; t < n; t++) {
+            p[t] = 0;
+            for (uint32_t e = 0; e < dim; e++)
+                p[t] += (double)q[e] * (double)s->k[t * dim + e] * 0.125;
+            top = p[t] > top ? p[t] : top;
+        }
         for (uint32_t t = 0; t < n; t++)
-            want += p[t] / total * (double)a->v[t * head_dim + e];
-        assert_true(fabs(want - (double)(acc[e] / sum)) < 1e-5);
+            total += p[t] = exp(p[t] - top);
+        for (uint32_t e = 0; e < dim; e++) {
+            double want = 0;
+            for (uint32_t t = 0; t < n; t++)
+                want += p[t] / total * (double)s->v[t * dim + e];
+            double difference = fabs(want - (double)out[i * dim + e]);
+            assert_true(difference < tolerance[type]);
+            square += difference * difference;
+        }
     }
+    assert_true(sqrt(square / (s->n_queries * dim)) < tolerance[type] / 4);
     free(p);
 }
 
-static void check_attend(uint32_t n, uint32_t head_dim, uint32_t awkward) {
-    struct attention a;
-    struct guard acc_guard;
-    size_t cells = (size_t)n * head_dim;
-    float want[MAX + 2];
-    a.q = guard_open(&a.guards[0], head_dim * sizeof(float));
-    a.k = guard_open(&a.guards[1], cells * sizeof(float));
-    a.v = guard_open(&a.guards[2], cells * sizeof(float));
-    a.k16 = guard_open(&a.guards[3], cells * sizeof(uint16_t));
-    a.v16 = guard_open(&a.guards[4], cells * sizeof(uint16_t));
-    fill(a.q, head_dim, 0);
-    for (uint32_t e = 0; e < head_dim; e++)
-        a.q[e] *= 20;
-    fill(a.k, cells, awkward);
-    fill(a.v, cells, awkward);
-    for (size_t i = 0; i < cells; i++) { /* so that one check by softmax serves both types */
-        a.k16[i] = mote_base_f16_from_f32(a.k[i]);
-        a.v16[i] = mote_base_f16_from_f32(a.v[i]);
-        a.k[i] = mote_base_f32_from_f16(a.k16[i]);
-        a.v[i] = mote_base_f32_from_f16(a.v16[i]);
-    }
-    FOR_EACH_TABLE(table, cpu) {
-        for (int half = 0; half < 2; half++) {
-            float *acc = guard_open(&acc_guard, (head_dim + 2) * sizeof *acc);
-            attend_all(&each.table, &a, half, n, head_dim, acc, acc + head_dim, acc + head_dim + 1);
-            if (each.cpu == 0 && half == 0) {
-                memcpy(want, acc, (head_dim + 2) * sizeof *acc);
-                if (!awkward) check_softmax(&a, n, head_dim, acc, acc[head_dim + 1]);
+static void check_attend(uint32_t n_queries, uint32_t n_positions, uint32_t head_dim, uint32_t awkward) {
+    struct attention s;
+    struct guard out_guard;
+    size_t n = (size_t)n_queries * head_dim;
+    float *want = malloc(n * sizeof *want);
+    open_attention(&s, n_queries, n_positions, head_dim, awkward);
+    for (int type = 0; type < MOTE_KERNEL_KV; type++) {
+        FOR_EACH_TABLE(table, cpu) {
+            open_pages(&s, &each.table, type);
+            float *out = guard_open(&out_guard, n * sizeof *out);
+            attend_all(&each.table, &s, type, each.cpu == 0 ? 1 : 1 + random_below(n_queries), out);
+            if (each.cpu == 0) {
+                memcpy(want, out, n * sizeof *out);
+                if (!awkward) check_softmax(&s, type, out);
             }
-            check_floats(acc, want, head_dim + 2, "attend", each.cpu);
-            guard_close(&acc_guard);
+            check_floats(out, want, n, "attend", each.cpu);
+            guard_close(&out_guard);
+            close_pages(&s);
         }
     }
-    for (int i = 0; i < 5; i++)
-        guard_close(&a.guards[i]);
+    close_attention(&s);
+    free(want);
 }
 
 static void attention_is_the_same_everywhere(void **state) {
     (void)state;
-    for (uint32_t n = 1; n <= 130; n += n < 20 ? 1 : 1 + random_below(9))
-        check_attend(n, 1 + random_below(140), 0);
+    for (uint32_t n = 1; n <= 130; n += n < 35 ? 1 : 1 + random_below(9))
+        check_attend(1 + n % 5, n, 1 + random_below(140), 0);
     for (uint32_t head_dim = 1; head_dim <= 150; head_dim++)
-        check_attend(1 + random_below(70), head_dim, head_dim % 2 ? 0 : 2000);
-    check_attend(300, 64, 0);
-    check_attend(64, 128, 0);
-    check_attend(64, 256, 0);
-    check_attend(65, 64, 100);
+        check_attend(1 + random_below(4), 1 + random_below(70), head_dim, head_dim % 2 ? 0 : 2000);
+    for (uint32_t n_queries = 1; n_queries <= 13; n_queries++)
+        check_attend(n_queries, 50, 24, n_queries % 2 ? 0 : 100);
+    check_attend(8, 300, 64, 0);
+    check_attend(7, 64, 128, 0);
+    check_attend(4, 64, 256, 0);
+    check_attend(11, 65, 64, 100);
 }
 
 /* ---- --bench ---- */
@@ -414,9 +468,30 @@ static void line(const char *what, double ns, double ghz, double bytes, double m
     printf("\n");
 }
 
+/* Pages as they pass by at a depth of 512: 16 of them, eight kv heads' worth of cache. */
+static void bench_attention(const struct mote_kernels *kernels, double ghz) {
+    static const char *const names[] = {"f16", "f32", "q8_0", "q4_0"};
+    enum { E = 64, PAGES = 16, DEPTH = PAGES * MOTE_KERNEL_PAGE };
+    for (uint32_t n = 1; n <= 32; n *= n < 4 ? 4 : 8) {
+        struct attention s;
+        float out[32 * E];
+        open_attention(&s, n, DEPTH, E, 0);
+        for (int type = 0; type < MOTE_KERNEL_KV; type++) {
+            char what[64];
+            double ns, bytes = (double)PAGES * (double)mote_kernel_page_bytes((mote_kv_type)type, E);
+            open_pages(&s, kernels, type);
+            BEST_NS(ns, attend_all(kernels, &s, type, n, out));
+            snprintf(what, sizeof what, "attend %s, %u queries", names[type], n);
+            line(what, ns / PAGES, ghz, bytes / PAGES, 2.0 * n * E * MOTE_KERNEL_PAGE);
+            close_pages(&s);
+        }
+        close_attention(&s);
+    }
+}
+
 static void bench(void) {
     enum { K = 2048, N = 64, E = 64 };
-    static float x[K], y[K], up[K], w[N * K], acc[E], cosine[E], sine[E];
+    static float x[K], y[K], up[K], w[N * K], cosine[E], sine[E];
     static uint16_t half[N * K];
     double ghz = measure_ghz(), ns;
     fill(x, K, 0);
@@ -427,7 +502,6 @@ static void bench(void) {
     printf("%.2f GHz\n", ghz);
     FOR_EACH_TABLE(table, cpu) {
         const struct mote_kernels *kernels = &each.table;
-        float max = -INFINITY, sum = 0;
         printf("CPU bits %x%s\n", each.cpu & 0xffff, each.cpu == GENERIC ? " (generic vectors of four)" : "");
         BEST_NS(ns, kernels->dot_f32(w, K * 4, N, x, K, y));
         line("dot_f32 64 x 2048", ns, ghz, (double)N * K * 4, (double)N * K);
@@ -447,10 +521,7 @@ static void bench(void) {
         line("rope pairs 2048", ns, ghz, K * 4.0, 0);
         BEST_NS(ns, kernels->rope(y, K / E, E, E, MOTE_KERNEL_ROPE_HALF, cosine, sine));
         line("rope halves 2048", ns, ghz, K * 4.0, 0);
-        BEST_NS(ns, kernels->attend_f16(x, half, half + 64 * E, 64, E, 0.125f, acc, &max, &sum));
-        line("attend_f16 64 x 64", ns, ghz, 64.0 * E * 4, 2 * 64.0 * E);
-        BEST_NS(ns, kernels->attend_f32(x, w, w + 64 * E, 64, E, 0.125f, acc, &max, &sum));
-        line("attend_f32 64 x 64", ns, ghz, 64.0 * E * 8, 2 * 64.0 * E);
+        bench_attention(kernels, ghz);
     }
 }
 

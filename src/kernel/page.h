@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * page.h: where things lie in the page of one kv head: 32 positions of E elements.
+ *
+ *     keys         [E][32]        row e: that element of all positions
+ *     values       [32][E']       row t: that position's elements; E' is E rounded up to 16
+ *     key scales   [E/32][32]     f16, only of quantized pages; E/32 is rounded up
+ *     value scales [32][E/32]     f16
+ *
+ *     F32, F16    rows of floats
+ *     Q8_0        rows of int8; an element is q · scale of its position and 32 elements, one f32 product
+ *     Q4_0        the same with q from −8 to 7, stored as q + 8. Sixteen values in eight bytes, the first
+ * eight in the low halves:   ├ 8 │ 0 ┤├ 9 │ 1 ┤ …  ├ 15 │ 7 ┤
+ *
+ * Keys lie across because a score is the sum over e: the positions of a page are summed side by side, each in
+ * the order of e, whatever the width of the machine's vectors. */
+#ifndef MOTE_KERNEL_PAGE_H
+#define MOTE_KERNEL_PAGE_H
+
+#include "kernel/kernel.h"
+
+enum { MOTE_KERNEL_SHARE = 32 }; /* elements that share a scale */
+
+struct mote_kernel_page_layout {
+    uint32_t key_bytes, value_bytes; /* of a row */
+    uint32_t padded, n_scales;       /* E', E/32 */
+    uint64_t values, key_scales, value_scales, bytes;
+};
+
+static inline uint32_t mote_kernel_page_row(mote_kv_type type, uint32_t n) {
+    return type == MOTE_KV_F32 ? 4 * n : type == MOTE_KV_F16 ? 2 * n : type == MOTE_KV_Q8_0 ? n : n / 2;
+}
+
+static inline struct mote_kernel_page_layout mote_kernel_page_describe(mote_kv_type type, uint32_t head_dim) {
+    struct mote_kernel_page_layout l = {0};
+    int quantized = type == MOTE_KV_Q8_0 || type == MOTE_KV_Q4_0;
+    l.padded = (head_dim + 15) / 16 * 16;
+    l.n_scales = (head_dim + MOTE_KERNEL_SHARE - 1) / MOTE_KERNEL_SHARE;
+    l.key_bytes = mote_kernel_page_row(type, MOTE_KERNEL_PAGE);
+    l.value_bytes = mote_kernel_page_row(type, l.padded);
+    uint64_t scales = quantized ? (uint64_t)l.n_scales * MOTE_KERNEL_PAGE * sizeof(uint16_t) : 0;
+    l.values = (uint64_t)l.key_bytes * head_dim;
+    l.key_scales = l.values + (uint64_t)l.value_bytes * MOTE_KERNEL_PAGE;
+    l.value_scales = l.key_scales + scales;
+    l.bytes = (l.value_scales + scales + 63) / 64 * 64;
+    return l;
+}
+
+#endif
