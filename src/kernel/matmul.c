@@ -24,6 +24,8 @@ enum {
     PANELS = 2,      /* that meet all columns together */
     FLOAT_ROWS = 16, /* float rows that meet all columns before the next */
     REST = 4,        /* columns that the rows of an incomplete panel meet at a time */
+    FETCH = 16,      /* columns between which some of the next rows are asked for */
+    LINE = 64,       /* bytes that one request brings */
 };
 
 struct scratch {
@@ -93,6 +95,23 @@ static void fill_panel(const struct mote_kernels *kernels, const struct mote_bas
     }
 }
 
+/* Panels times all columns. Meanwhile the rows that come next, n_bytes of the file, are fetched from memory:
+ * decoding takes a little from each of sixteen rows, which no prefetcher of a machine foresees. */
+static void multiply_panels(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
+                            const struct scratch *scratch, uint32_t n_panels, uint32_t k,
+                            const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
+                            const uint8_t *next, uint64_t n_bytes) {
+    uint64_t share = n_bytes / ((n_columns + FETCH - 1) / FETCH) + LINE, fetched = 0;
+    for (uint64_t t = 0; t < n_columns; t += FETCH) {
+        uint32_t n = n_columns - t < FETCH ? (uint32_t)(n_columns - t) : FETCH;
+        uint64_t end = fetched + share < n_bytes ? fetched + share : n_bytes;
+        for (; fetched < end; fetched += LINE)
+            __builtin_prefetch(next + fetched);
+        struct mote_kernel_x8 some = {x->q + t * k, x->scale + t * (k / 32), x->sum + t * (k / 16)};
+        kernels->multiply(info, scratch->panel, n_panels, k, &some, n, y + t * y_stride, y_stride);
+    }
+}
+
 /* n_rows < 16 rows in a panel: whole columns of it are made beside y, and what counts is copied. */
 static void multiply_rest(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                           const struct mote_kernel_panel *panel, uint32_t n_rows, uint32_t k,
@@ -123,7 +142,10 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
         for (uint32_t p = 0; p < n_panels; p++)
             fill_panel(kernels, info, w, row0 + p * n_rows, n_rows, scratch, &scratch->panel[p]);
         if (n_panels) {
-            kernels->multiply(info, scratch->panel, n_panels, w->k, x, n_columns, y + row0, y_stride);
+            uint32_t next = row0 + n_panels * n_rows, n_next = row1 - next;
+            if (n_next > PANELS * MOTE_KERNEL_ROWS) n_next = PANELS * MOTE_KERNEL_ROWS;
+            multiply_panels(kernels, info, scratch, n_panels, w->k, x, n_columns, y + row0, y_stride,
+                            w->data + next * w->row_bytes, n_next * w->row_bytes);
         } else {
             n_panels = 1;
             n_rows = row1 - row0;
