@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * roof_dotprod.c: SDOT. */
+#include "apps/cli/roof.h"
+
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#define BYTES    16
+#define REGISTER "w"
+enum { MACS = 16 };
+typedef int32x4_t ints;
+
+static inline ints dot(ints sum, ints w, ints x) {
+    return vdotq_s32(sum, vreinterpretq_s8_s32(w), vreinterpretq_s8_s32(x));
+}
+
+#include "apps/cli/roof_lanes.h"
+
+const struct cli_roof_loops cli_roof_loops__dotprod = LOOPS(MOTE_CPU_NEON | MOTE_CPU_DOTPROD);
+
+#endif
