@@ -28,6 +28,7 @@ struct offer {
     unsigned kind, width; /* width 0: no guesses */
 };
 
+/* How many widths have no more than so many guesses. */
 static unsigned widths(uint32_t most_guesses) {
     unsigned n = 1;
     while (n < CLI_DRAFT_WIDTHS && ((uint32_t)1 << n) - 1 <= most_guesses)
@@ -36,17 +37,17 @@ static unsigned widths(uint32_t most_guesses) {
 }
 
 uint32_t cli_draft_rows(const struct cli_sampling *sampling) {
-    return (uint32_t)1 << (widths(sampling->speculate) - 1);
+    return 1 + (sampling->speculate < CLI_DRAFT_MOST ? sampling->speculate : CLI_DRAFT_MOST);
 }
 
 int cli_draft_open(struct cli_draft *draft, const struct cli_model *model,
                    const struct cli_sampling *sampling) {
-    *draft = (struct cli_draft){.n_widths = widths(sampling->speculate)};
+    *draft = (struct cli_draft){.n_always = sampling->speculate};
     for (unsigned i = 0; i < CLI_DRAFT_KINDS; i++) {
         int is_short = i + CLI_DRAFT_LEAST_MATCH <= SHORT_MATCH;
         draft->odds[i] = (struct cli_odds){.right = 1, .checked = is_short ? 4 : 2};
     }
-    if (draft->n_widths == 1) return CLI_OK;
+    if (!draft->n_always) return CLI_OK;
     int code = cli_lookup_open(&draft->lookup, model->n_positions + 1);
     if (code || !sampling->draft) return code;
     return cli_draft_model_open(&draft->model, model, sampling->draft);
@@ -96,45 +97,64 @@ static void try_on_credit(struct cli_draft *draft, struct offer *offer) {
     offer->width = 1;
 }
 
-int cli_draft_guess(struct cli_draft *draft, const mote_session *session, mote_token token, uint32_t most,
-                    mote_token *guesses, uint32_t *n_guesses) {
-    const mote_token *tokens = mote_session_tokens(session);
-    uint32_t n = mote_session_length(session), place = 0;
-    unsigned n_widths = widths(most);
-    *n_guesses = 0;
-    if (n_widths > draft->n_widths) n_widths = draft->n_widths;
-    if (n_widths == 1 || !(draft->seconds[0] > 0)) return CLI_OK;
-    cli_lookup_follow(&draft->lookup, tokens, n, token);
-    uint32_t match = cli_lookup_match(&draft->lookup, &place);
+/* What the model guesses, and how long each guess took it. */
+static int ask_model(struct cli_draft *draft, const mote_session *session, mote_token token,
+                     mote_token *guesses, uint32_t n) {
+    uint32_t n_behind;
+    double start = cli_clock();
+    int code = cli_draft_model_guess(&draft->model, mote_session_tokens(session),
+                                     mote_session_length(session), token, guesses, n, &n_behind);
+    double each = (cli_clock() - start) / n;
+    if (!code && n_behind <= 2) /* else most of the time went into reading */
+        draft->guess_seconds += draft->guess_seconds > 0 ? (each - draft->guess_seconds) / 4 : each;
+    return code;
+}
+
+/* The offer to take: match tokens are found again (0: none), model says whether the model can be asked. */
+static struct offer decide(struct cli_draft *draft, uint32_t match, int model, unsigned n_widths) {
     struct offer offer = {.kind = MODEL_KIND};
     if (match) offer = weigh(draft, kind_of(match), 0, n_widths);
-    if (draft->model.session && cli_draft_model_fits(&draft->model, n, (uint32_t)1 << n_widths)) {
+    if (model) {
         double seconds = draft->guess_seconds > 0 ? draft->guess_seconds : draft->seconds[0] / 8;
         struct offer other = weigh(draft, MODEL_KIND, seconds, n_widths);
-        if (!match || (other.width && other.rate > offer.rate)) offer = other;
-    } else if (!match) {
-        return CLI_OK;
+        if (!match || other.rate > offer.rate) offer = other;
     }
-    if (!offer.width) try_on_credit(draft, &offer);
-    uint32_t n_wanted = ((uint32_t)1 << offer.width) - 1, n_behind = 0;
-    draft->kind = offer.kind;
+    if (!offer.width && (match || model)) try_on_credit(draft, &offer);
+    return offer;
+}
+
+int cli_draft_guess(struct cli_draft *draft, const mote_session *session, mote_token token, uint32_t most,
+                    mote_token *guesses, uint32_t *n_guesses) {
+    uint32_t n = mote_session_length(session), place = 0, n_wanted = most;
+    *n_guesses = 0;
+    if (most > CLI_DRAFT_MOST) most = CLI_DRAFT_MOST;
+    if (!most || !draft->n_always) return CLI_OK;
+    cli_lookup_follow(&draft->lookup, mote_session_tokens(session), n, token);
+    uint32_t match = cli_lookup_match(&draft->lookup, &place);
+    int model = draft->model.session && cli_draft_model_fits(&draft->model, n, most);
+    if (draft->n_always <= CLI_DRAFT_MOST) {
+        n_wanted = draft->n_always < most ? draft->n_always : most;
+        draft->kind = model && match <= SHORT_MATCH ? MODEL_KIND : match ? kind_of(match) : MODEL_KIND;
+        if (!match && !model) n_wanted = 0;
+    } else {
+        if (!(draft->seconds[0] > 0)) return CLI_OK;
+        struct offer offer = decide(draft, match, model, widths(most));
+        n_wanted = ((uint32_t)1 << offer.width) - 1;
+        draft->kind = offer.kind;
+    }
     int code = CLI_OK;
-    if (offer.kind != MODEL_KIND) {
+    if (n_wanted && draft->kind == MODEL_KIND)
+        code = ask_model(draft, session, token, guesses, n_wanted);
+    else
         cli_lookup_guess(&draft->lookup, place, guesses, n_wanted);
-    } else if (n_wanted) {
-        double start = cli_clock();
-        code = cli_draft_model_guess(&draft->model, tokens, n, token, guesses, n_wanted, &n_behind);
-        double each = (cli_clock() - start) / n_wanted;
-        if (!code && n_behind <= 2)
-            draft->guess_seconds += draft->guess_seconds > 0 ? (each - draft->guess_seconds) / 4 : each;
-    }
     if (!code) *n_guesses = n_wanted;
-    return code == CLI_INTERRUPTED ? CLI_OK : code; /* who called will see that for himself */
+    return code == CLI_INTERRUPTED ? CLI_OK : code; /* the caller will see that for himself */
 }
 
 void cli_draft_took(struct cli_draft *draft, uint32_t n_guesses, double seconds) {
     unsigned width = widths(n_guesses) - 1;
     double *known = &draft->seconds[width], most;
+    if (((uint32_t)1 << width) - 1 != n_guesses) return;
     if (*known <= 0) {
         most = width ? 1.8 * draft->seconds[width - 1] : seconds;
         *known = seconds < most ? seconds : most;

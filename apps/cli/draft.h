@@ -60,7 +60,7 @@ struct cli_odds {
 enum { CLI_DRAFT_KINDS = 9 }; /* of guesses: lookup by length of the match, and the model's */
 
 struct cli_draft {
-    unsigned n_widths; /* in use; 1: nothing is guessed */
+    uint32_t n_always; /* guesses of each step; UINT32_MAX: as many as pay */
     struct cli_lookup lookup;
     struct cli_draft_model model;     /* model.session NULL: none */
     double seconds[CLI_DRAFT_WIDTHS]; /* of a step of 1 << i rows; 0: not known yet */

@@ -69,7 +69,7 @@ const struct cli_option cli_sampling_options[] = {
     CLI_OPTION("context-shift", 0, NULL, CLI_FLAG, AT(shift), 0, 0,
                "when the context is full, forget its oldest half and go on"),
     CLI_OPTION("speculate", 0, "N", CLI_COUNT, AT(speculate), 0, 15,
-               "guess up to N tokens ahead: same answer, sooner (default 15; 0: off)"),
+               "guess N tokens ahead: same answer, sooner (default: as many as pay; 0: off)"),
     CLI_OPTION("draft", 0, "MODEL", CLI_TEXT, AT(draft), 0, 0,
                "a small model of the same vocabulary that guesses too"),
     {0}};
@@ -78,7 +78,7 @@ const struct cli_option cli_sampling_options[] = {
 struct cli_sampling cli_sampling_defaults(void) {
     return (struct cli_sampling){
         .sampler = {.temperature = 0.7f, .top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .repeat_penalty = 1},
-        .speculate = 15};
+        .speculate = UINT32_MAX};
 }
 
 int cli_parse_count(const char *text, uint64_t least, uint64_t most, uint64_t *value) {

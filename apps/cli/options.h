@@ -99,7 +99,7 @@ struct cli_sampling {
     uint32_t most; /* tokens of one answer; 0: until it ends */
     struct cli_texts stops;
     int shift;
-    uint32_t speculate; /* most tokens guessed ahead; 0: none */
+    uint32_t speculate; /* tokens guessed ahead; UINT32_MAX: as many as pay */
     const char *draft;  /* the model that guesses, or NULL */
 };
 extern const struct cli_option cli_sampling_options[];
