@@ -62,6 +62,7 @@ INLINE void add_nibbles(struct span *s, floats *acc, const int n, const struct s
     static const uint8_t two_off[10] = {0, 2, 6, 10, 12, 16, 18, 22, 26, 28};
     ints turned[4 * BYTES_Q4_0 / 16], *t = turned;
     turn(s->rows, s->row_bytes, 1, t);
+    UNROLL_WIDE
     for (int block = 0; block < 8; block += 2, t += 9) {
         turn(s->rows + 16 + 16 * block, s->row_bytes, 2, turned + 4 + 4 * block);
         if (block >= s->first) {
@@ -103,6 +104,7 @@ INLINE void add_q8_0(struct span *s, floats *acc, const int n, const struct shap
     const ints flip = splat_int(SIGNED_128 ? 0 : (int32_t)0x80808080);
     ints turned[4 * BYTES_Q8_0 / 16], *t = turned;
     turn(s->rows, s->row_bytes, 1, t);
+    UNROLL_WIDE
     for (int block = 0; block < 8; block += 2, t += 17) {
         turn(s->rows + 16 + 32 * block, s->row_bytes, 4, turned + 4 + 8 * block);
         if (block >= s->first) {

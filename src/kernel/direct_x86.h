@@ -34,6 +34,14 @@ enum {
     TILE = MOTE_KERNEL_DIRECT,
 };
 
+/* Written out in full, a span of small blocks needs nothing from memory twice; eight lanes have too few
+ * registers to gain by it. */
+#if WIDTH == 16
+#define UNROLL_WIDE UNROLL
+#else
+#define UNROLL_WIDE
+#endif
+
 #if WIDTH == 16
 
 INLINE ints both(ints a, ints b) {
@@ -166,7 +174,7 @@ INLINE void turn4(const ints v[4], ints to[4]) {
 }
 
 /* Sixteen bytes of each of WIDTH rows → four vectors of four bytes of each row. */
-INLINE void turn_piece(const uint8_t *rows, uint64_t row_bytes, ints to[4]) {
+INLINE void turn_one(const uint8_t *rows, uint64_t row_bytes, ints to[4]) {
     ints v[4];
     UNROLL
     for (unsigned r = 0; r < 4; r++)
@@ -174,26 +182,36 @@ INLINE void turn_piece(const uint8_t *rows, uint64_t row_bytes, ints to[4]) {
     turn4(v, to);
 }
 
-/* n pieces of sixteen bytes, 4·n vectors. */
-INLINE void turn(const uint8_t *rows, uint64_t row_bytes, int n, ints *to) {
+#if WIDTH == 16
+/* Thirty-two bytes of each row → eight vectors. */
+INLINE void turn_two(const uint8_t *rows, uint64_t row_bytes, ints to[8]) {
+    ints v[8], a[4], b[4];
+    UNROLL
+    for (unsigned r = 0; r < 8; r++)
+        v[r] = halves(rows + (r + (r & 4)) * row_bytes, row_bytes);
+    turn4(v, a);
+    turn4(v + 4, b);
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        to[i] = _mm512_shuffle_i32x4(a[i], b[i], 0x88);
+        to[i + 4] = _mm512_shuffle_i32x4(a[i], b[i], 0xdd);
+    }
+}
+#endif
+
+/* n pieces of sixteen bytes, 4·n vectors; n is known at compile time. */
+INLINE void turn(const uint8_t *rows, uint64_t row_bytes, const int n, ints *to) {
 #if WIDTH == 16
     /* two at a time take fewer loads */
-    for (; n >= 2; n -= 2, rows += 32, to += 8) {
-        ints v[8], a[4], b[4];
-        UNROLL
-        for (unsigned r = 0; r < 8; r++)
-            v[r] = halves(rows + (r + (r & 4)) * row_bytes, row_bytes);
-        turn4(v, a);
-        turn4(v + 4, b);
-        UNROLL
-        for (int i = 0; i < 4; i++) {
-            to[i] = _mm512_shuffle_i32x4(a[i], b[i], 0x88);
-            to[i + 4] = _mm512_shuffle_i32x4(a[i], b[i], 0xdd);
-        }
-    }
+    UNROLL
+    for (int i = 0; i < n / 2; i++)
+        turn_two(rows + 32 * i, row_bytes, to + 8 * i);
+    if (n % 2) turn_one(rows + 16 * (n - 1), row_bytes, to + 4 * (n - 1));
+#else
+    UNROLL
+    for (int i = 0; i < n; i++)
+        turn_one(rows + 16 * i, row_bytes, to + 4 * i);
 #endif
-    for (; n > 0; n--, rows += 16, to += 4)
-        turn_piece(rows, row_bytes, to);
 }
 
 /* A span of WIDTH rows, and what the columns bring to it. */

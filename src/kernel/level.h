@@ -26,7 +26,6 @@ void mote_kernel_float_overlay__avx512(struct mote_kernels *table);
 /* direct */
 void mote_kernel_direct_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_direct_overlay__avxvnni(struct mote_kernels *table);
-void mote_kernel_direct_overlay__avx512(struct mote_kernels *table);
 void mote_kernel_direct_overlay__avx512vnni(struct mote_kernels *table);
 #elif defined(__aarch64__)
 void mote_kernel_product_overlay__neon(struct mote_kernels *table);

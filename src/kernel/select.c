@@ -27,7 +27,6 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_decode_overlay__avx512(table);
     mote_kernel_product_overlay__avx512(table);
     mote_kernel_float_overlay__avx512(table);
-    mote_kernel_direct_overlay__avx512(table);
     if (!(cpu & MOTE_CPU_AVX512VNNI)) return;
     mote_kernel_product_overlay__avx512vnni(table);
     mote_kernel_direct_overlay__avx512vnni(table);
