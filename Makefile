@@ -108,6 +108,12 @@ test-aarch64: ## AArch64 kernels under qemu, and their logits against this machi
 	@tools/install.sh build aarch64
 	+@BUILD=$(BUILD) tools/test.sh aarch64
 
+.PHONY: bench-peers
+BENCH ?= quick
+bench-peers: $(BUILD)/mote $(BUILD)/mote-synth ## mote and llama.cpp in turn on this machine, BENCH=quick or full
+	@tools/peers.sh >$(BUILD)/peers.log
+	@BUILD=$(BUILD) "$$(tail -n 1 $(BUILD)/peers.log)" bench/peers.mjs $(BENCH)
+
 # The core without a C library, and the same program with one.
 BARE_FLAGS := $(APP_FLAGS) -ffreestanding -fno-builtin -fno-stack-protector
 .PHONY: bare-programs golden-programs
@@ -204,7 +210,7 @@ uninstall: ## removes what install put there
 	rm -rf $(ROOT)/include/mote $(ROOT)/share/mote
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 clean: ## removes the build folder
 	rm -rf $(BUILD)
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the suites named (unit kernel fail bare aarch64 cli golden check), adds up what their runners counted, and ends
-# with the line "N passed, N failed, N skipped". Exits 1 if anything failed. Whole logs stay in
+# Runs the suites named (unit kernel fail bare aarch64 cli golden check), adds up what their runners counted, and
+# ends with the line "N passed, N failed, N skipped". Exits 1 if anything failed. Whole logs stay in
 # $BUILD/test/<suite>.log.
 #
 # Runners say their counts in their own ways, all understood here: cmocka's "[  PASSED  ] n test(s).",
