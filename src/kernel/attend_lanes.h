@@ -5,7 +5,8 @@
  * Scores and values are one product: four queries by two vectors in registers, every step one row of the
  * page (loaded once for the four) times an element of each query. Pages of floats of either size are read as
  * they are for a few queries; for many, and where they are quantized, a page is first unpacked to f32, which
- * changes no bit. What stands between the two products, the softmax, costs a tenth of them. */
+ * changes no bit. The softmax between the two products takes half as long as one of them. (Letting two tiles
+ * go through it side by side gained nothing: it is its operations that take the time, not their latency.) */
 #include "kernel/page.h"
 
 enum { PAGE = MOTE_KERNEL_PAGE, TILE = 4, VECS = 2, UNPACK_FROM = 2 * TILE + 1 };
@@ -36,25 +37,35 @@ INLINE vec greater(vec a, vec b) {
     return (vec)((is & (ivec)b) | (~is & (ivec)a));
 }
 
+typedef int32_t four __attribute__((vector_size(16)));
+
 INLINE quad greater_four(quad a, quad b) {
-    typedef int32_t four __attribute__((vector_size(16)));
     four is = b > a;
     return (quad)((is & (four)b) | (~is & (four)a));
 }
 
-/* The tree of fold and fold_four, for the greatest. */
-INLINE float fold_greatest(struct lanes top) {
+/* The trees of fold and fold_four, for the greatest. */
+INLINE quad fold_greatest(struct lanes top) {
     quad part[LANES / 4];
     memcpy(part, &top, sizeof part);
-    quad four = greater_four(greater_four(part[0], part[2]), greater_four(part[1], part[3]));
-    float even = four[2] > four[0] ? four[2] : four[0], odd = four[3] > four[1] ? four[3] : four[1];
-    return odd > even ? odd : even;
+    return greater_four(greater_four(part[0], part[2]), greater_four(part[1], part[3]));
+}
+
+INLINE quad fold_four_greatest(quad a, quad b, quad c, quad d) {
+    quad ab =
+        greater_four(__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7));
+    quad cd =
+        greater_four(__builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7));
+    return greater_four(__builtin_shufflevector(ab, cd, 0, 2, 4, 6),
+                        __builtin_shufflevector(ab, cd, 1, 3, 5, 7));
 }
 
 /* Scores of n_rows queries over n positions become p, and sum [16] and max go on; keep: what the sums before
  * are multiplied with. */
 INLINE void soften(int n_rows, float (*p)[PAGE], uint32_t n, float *sum, float *max, float *keep) {
-    float change[WIDTH] = {0}, top[TILE];
+    quad greatest[TILE] = {0}, old = {0};
+    float top[TILE];
+    memcpy(&old, max, (size_t)n_rows * sizeof *max);
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         struct lanes lanes;
@@ -62,14 +73,17 @@ INLINE void soften(int n_rows, float (*p)[PAGE], uint32_t n, float *sum, float *
         for (int i = 0; i < PARTS; i++)
             lanes.part[i] = greater(greater(splat(max[r]), load_floats(p[r] + i * WIDTH, WIDTH)),
                                     load_floats(p[r] + LANES + i * WIDTH, WIDTH));
-        top[r] = fold_greatest(lanes);
-        change[r] = max[r] == top[r] ? 0.0f : max[r] - top[r];
-        max[r] = top[r];
+        greatest[r] = fold_greatest(lanes);
     }
-    store_floats(change, exp_lanes(load_floats(change, WIDTH)), WIDTH);
+    quad tops = fold_four_greatest(greatest[0], greatest[1], greatest[2], greatest[3]), change = old - tops;
+    change =
+        (quad)((four)change & ~(four)(old == tops)); /* exp(0) = 1 where they are equal, infinite or not */
+    vec kept = exp_lanes((vec){change[0], change[1], change[2], change[3]});
+    memcpy(keep, &kept, TILE * sizeof *keep);
+    memcpy(top, &tops, sizeof top);
+    memcpy(max, &tops, (size_t)n_rows * sizeof *max);
     UNROLL
     for (int r = 0; r < n_rows; r++) {
-        keep[r] = change[r];
         UNROLL
         for (int i = 0; i < PAGE; i += WIDTH)
             store_floats(p[r] + i, exp_lanes(load_floats(p[r] + i, WIDTH) - top[r]), WIDTH);
@@ -119,6 +133,7 @@ INLINE void attend_tile(enum kind kind, int n_rows, const struct mote_kernel_att
                         const struct page_view *page) {
     uint32_t padded = (a->head_dim + LANES - 1) / LANES * LANES, at = 0;
     float p[TILE][PAGE], keep[TILE], *value = a->value + (uint64_t)i * padded;
+    const float(*weights)[PAGE] = (const float(*)[PAGE])p;
     for (int t = 0; t < PAGE; t += VECS * WIDTH) {
         vec sum[TILE][VECS] = {0};
         multiply(kind, n_rows, VECS, a->query + (uint64_t)i * padded, padded, page->keys + t * BYTES(kind),
@@ -135,8 +150,8 @@ INLINE void attend_tile(enum kind kind, int n_rows, const struct mote_kernel_att
             p[r][t] = -__builtin_inff();
     soften(n_rows, p, page->n, a->sum + (uint64_t)i * LANES, a->max + i, keep);
     for (; at + VECS * WIDTH <= padded; at += VECS * WIDTH)
-        add_values(kind, n_rows, VECS, (const float(*)[PAGE])p, keep, page, at, value, padded);
-    if (at < padded) add_values(kind, n_rows, 1, (const float(*)[PAGE])p, keep, page, at, value, padded);
+        add_values(kind, n_rows, VECS, weights, keep, page, at, value, padded);
+    if (at < padded) add_values(kind, n_rows, 1, weights, keep, page, at, value, padded);
 }
 
 INLINE void attend_page(enum kind kind, const struct mote_kernel_attention *a, uint32_t i, uint32_t end,
@@ -150,33 +165,27 @@ INLINE void attend_page(enum kind kind, const struct mote_kernel_attention *a, u
 
 /* ---- unpacking a page ---- */
 
-typedef int8_t quants __attribute__((vector_size(WIDTH)));
-typedef uint8_t nibbles __attribute__((vector_size(WIDTH < 8 ? WIDTH : 8)));
-
 /* Places [i, i + WIDTH) of a row; the q of a quantized one. */
 INLINE vec load_row(mote_kv_type type, const uint8_t *row, uint32_t i) {
-    quants q;
-    nibbles n;
+    typedef uint8_t sixteen __attribute__((vector_size(16)));
+    sixteen nibbles;
+    uint8_t q[16];
     if (type == MOTE_KV_F16) return load_f16(row + 2 * i);
-    if (type == MOTE_KV_Q8_0) {
-        memcpy(&q, row + i, sizeof q);
-        return __builtin_convertvector(q, vec);
-    }
-    memcpy(&n, row + i / 16 * 8 + i % 8, sizeof n);
-#if WIDTH == 16
-    typedef uint8_t both __attribute__((vector_size(16)));
-    nibbles low = n & 15, high = n >> 4;
-    both all = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    return __builtin_convertvector(all, vec) - 8.0f;
-#else
-    return __builtin_convertvector(i % 16 < 8 ? n & 15 : n >> 4, vec) - 8.0f;
-#endif
+    if (type == MOTE_KV_Q8_0) return load_i8(row + i);
+    memcpy(&nibbles, row + i / 32 * 16, sizeof nibbles);
+    nibbles = (i % 32 < 16 ? nibbles & 15 : nibbles >> 4) - 8;
+    memcpy(q, &nibbles, sizeof q);
+    return load_i8(q + i % 16);
 }
 
-/* Keys of all positions (of those never written it makes something), values of the first n. */
-INLINE void unpack(mote_kv_type type, const uint8_t *page, uint32_t head_dim, uint32_t n, float *to) {
+/* Keys of all positions (of those never written it makes something), values of the first n; what lies ahead
+ * is asked for. */
+INLINE void unpack(mote_kv_type type, const uint8_t *page, uint32_t head_dim, uint32_t n, const uint8_t *next,
+                   float *to) {
     struct mote_kernel_page_layout l = mote_kernel_page_describe(type, head_dim);
     int quantized = type != MOTE_KV_F16;
+    for (uint64_t at = 0; at < l.bytes; at += 64)
+        __builtin_prefetch(next + at);
     for (uint32_t e = 0; e < head_dim; e++, to += PAGE) {
         const uint8_t *scales = page + l.key_scales + (uint64_t)(e / MOTE_KERNEL_SHARE) * PAGE * 2;
         for (uint32_t t = 0; t < PAGE; t += WIDTH) {
@@ -185,12 +194,15 @@ INLINE void unpack(mote_kv_type type, const uint8_t *page, uint32_t head_dim, ui
         }
     }
     for (uint32_t t = 0; t < n; t++, to += l.padded) {
+        const uint8_t *row = page + l.values + (uint64_t)t * l.value_bytes;
         const uint8_t *scales = page + l.value_scales + (uint64_t)t * l.n_scales * 2;
-        for (uint32_t e = 0; e < l.padded; e += WIDTH) {
-            vec row = load_row(type, page + l.values + (uint64_t)t * l.value_bytes, e);
-            uint16_t scale;
-            memcpy(&scale, scales + e / MOTE_KERNEL_SHARE * 2, quantized ? sizeof scale : 0);
-            store_floats(to + e, quantized ? row * mote_base_f32_from_f16(scale) : row, WIDTH);
+        for (uint32_t first = 0; first < l.padded; first += MOTE_KERNEL_SHARE, scales += quantized * 2) {
+            uint32_t end = l.padded - first < MOTE_KERNEL_SHARE ? l.padded : first + MOTE_KERNEL_SHARE;
+            uint16_t half = 0x3c00; /* 1 */
+            memcpy(&half, scales, quantized ? sizeof half : 0);
+            vec scale = splat(mote_base_f32_from_f16(half));
+            for (uint32_t e = first; e < end; e += WIDTH)
+                store_floats(to + e, load_row(type, row, e) * scale, WIDTH);
         }
     }
 }
@@ -208,7 +220,7 @@ INLINE void attend(mote_kv_type type, const struct mote_kernel_attention *a, uin
         return;
     }
     if (type != MOTE_KV_F32) {
-        unpack(type, page, a->head_dim, n_positions, a->page);
+        unpack(type, page, a->head_dim, n_positions, a->next, a->page);
         l = mote_kernel_page_describe(MOTE_KV_F32, a->head_dim);
         view = (struct page_view){(const uint8_t *)a->page,
                                   (const uint8_t *)a->page + l.values,
@@ -244,8 +256,8 @@ static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float 
     const float *value = a->value + (uint64_t)i * ((a->head_dim + LANES - 1) / LANES * LANES);
     struct lanes sum;
     memcpy(&sum, a->sum + (uint64_t)i * LANES, sizeof sum);
-    quad four = fold(sum);
-    vec total = splat((four[0] + four[2]) + (four[1] + four[3]));
+    quad rest = fold(sum);
+    vec total = splat((rest[0] + rest[2]) + (rest[1] + rest[3]));
     for (uint32_t e = 0; e < a->head_dim; e += WIDTH)
         store_floats(out + e, load_floats(value + e, WIDTH) / total, a->head_dim - e);
 }

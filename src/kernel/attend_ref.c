@@ -60,10 +60,10 @@ static int quantum(mote_kv_type type, float x, float inverse) {
 
 /* Puts q into place i of a row. */
 static void put(mote_kv_type type, uint8_t *row, uint32_t i, int q) {
-    uint8_t *byte = row + (type == MOTE_KV_Q4_0 ? i / 16 * 8 + i % 8 : i);
+    uint8_t *byte = row + (type == MOTE_KV_Q4_0 ? i / 32 * 16 + i % 16 : i);
     if (type == MOTE_KV_Q8_0)
         *byte = (uint8_t)q;
-    else if (i % 16 < 8)
+    else if (i % 32 < 16)
         *byte = (uint8_t)((*byte & 0xf0) | (q + 8));
     else
         *byte = (uint8_t)((*byte & 0x0f) | (q + 8) << 4);
@@ -109,7 +109,7 @@ static float get(mote_kv_type type, const uint8_t *row, uint32_t i, const uint8_
     value = mote_base_f32_from_f16(half);
     if (type == MOTE_KV_F16) return value;
     if (type == MOTE_KV_Q8_0) return (float)(int8_t)row[i] * value;
-    return (float)((row[i / 16 * 8 + i % 8] >> (i % 16 < 8 ? 0 : 4) & 15) - 8) * value;
+    return (float)((row[i / 32 * 16 + i % 16] >> (i % 32 < 16 ? 0 : 4) & 15) - 8) * value;
 }
 
 /* The first n positions as floats: keys [E][32], values [32][E']. */

@@ -4,7 +4,8 @@
  * GCC and clang. A file that is compiled for one of them defines
  *
  *     WIDTH                  floats in a machine vector: 4, 8 or 16
- *     HAS_CONVERSIONS        1 where it defines, for a whole vector, load_f16, store_f16 and load_bf16
+ *     HAS_CONVERSIONS        1 where it defines, for a whole vector, load_f16, store_f16, load_bf16
+ *                            and load_i8 (from two's complement)
  *
  * includes this, and has all of float_ref.c's functions as statics and `overlay` to put them into a table.
  *
@@ -56,6 +57,13 @@ INLINE vec load_f16(const uint8_t *p) {
     uvec special = (uvec)(magnitude >= 0x0f800000);
     vec value = (vec)magnitude * splat(0x1p112f);
     return (vec)((uvec)value | (special & 0x7f800000) | sign);
+}
+
+INLINE vec load_i8(const uint8_t *p) {
+    typedef int8_t quarter __attribute__((vector_size(WIDTH)));
+    quarter q;
+    memcpy(&q, p, sizeof q);
+    return __builtin_convertvector(__builtin_convertvector(q, ivec), vec);
 }
 
 INLINE void store_f16(uint16_t *p, vec v) {
@@ -241,9 +249,19 @@ INLINE void rotate_halves(float *x, uint32_t half, const float *cos, const float
     }
 }
 
-/* Pairs (2i, 2i + 1) of one head. Too small a part of a step to be worth shuffles. */
+/* Pairs (2i, 2i + 1) of one head, two at a time: (r, i, r', i') · (c, c, c', c') ∓ (i, r, i', r') · (s, s,
+ * s', s')
+ */
 INLINE void rotate_pairs(float *x, uint32_t half, const float *cos, const float *sin) {
-    for (uint32_t i = 0; i < half; i++) {
+    uint32_t i = 0;
+    for (; i + 2 <= half; i += 2) {
+        quad pair, c = {cos[i], cos[i], cos[i + 1], cos[i + 1]},
+                   s = {-sin[i], sin[i], -sin[i + 1], sin[i + 1]};
+        memcpy(&pair, x + 2 * i, sizeof pair);
+        pair = pair * c + __builtin_shufflevector(pair, pair, 1, 0, 3, 2) * s;
+        memcpy(x + 2 * i, &pair, sizeof pair);
+    }
+    for (; i < half; i++) {
         float real = x[2 * i], imaginary = x[2 * i + 1];
         x[2 * i] = real * cos[i] - imaginary * sin[i];
         x[2 * i + 1] = real * sin[i] + imaginary * cos[i];

@@ -8,6 +8,8 @@
 
 #include <arm_neon.h>
 
+#include "base/memory.h"
+
 #define WIDTH           4
 #define HAS_CONVERSIONS 1
 
@@ -17,6 +19,12 @@ static inline float32x4_t load_f16(const uint8_t *p) {
 
 static inline float32x4_t load_bf16(const uint8_t *p) {
     return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
+}
+
+static inline float32x4_t load_i8(const uint8_t *p) {
+    int8x8_t bytes = vcreate_s8(0);
+    memcpy(&bytes, p, 4);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
 }
 
 static inline void store_f16(uint16_t *p, float32x4_t v) {

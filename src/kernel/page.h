@@ -9,8 +9,8 @@
  *
  *     F32, F16    rows of floats
  *     Q8_0        rows of int8; an element is q · scale of its position and 32 elements, one f32 product
- *     Q4_0        the same with q from −8 to 7, stored as q + 8. Sixteen values in eight bytes, the first
- * eight in the low halves:   ├ 8 │ 0 ┤├ 9 │ 1 ┤ …  ├ 15 │ 7 ┤
+ *     Q4_0        the same with q from −8 to 7, stored as q + 8. 32 values in sixteen bytes, the first
+ * sixteen in the low halves:   ├ 16 │ 0 ┤├ 17 │ 1 ┤ …  ├ 31 │ 15 ┤
  *
  * Keys lie across because a score is the sum over e: the positions of a page are summed side by side, each in
  * the order of e, whatever the width of the machine's vectors. */
@@ -28,7 +28,10 @@ struct mote_kernel_page_layout {
 };
 
 static inline uint32_t mote_kernel_page_row(mote_kv_type type, uint32_t n) {
-    return type == MOTE_KV_F32 ? 4 * n : type == MOTE_KV_F16 ? 2 * n : type == MOTE_KV_Q8_0 ? n : n / 2;
+    return type == MOTE_KV_F32    ? 4 * n
+           : type == MOTE_KV_F16  ? 2 * n
+           : type == MOTE_KV_Q8_0 ? n
+                                  : (n + 31) / 32 * 16;
 }
 
 static inline struct mote_kernel_page_layout mote_kernel_page_describe(mote_kv_type type, uint32_t head_dim) {
