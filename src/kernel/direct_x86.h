@@ -11,11 +11,11 @@
  * after which all that is in a block (values, packed scales, the f16 in front) lies one row per lane: a mask
  * and a shift give four values of each row to multiply with four activations that are the same for all rows,
  * and scales are unpacked for all rows at once. A span is 256 values: one superblock or eight blocks of 32.
- * Its vectors stay in L1 between being turned and being read.
+ * It is turned piece by piece, each as it is needed.
  *
- * Memory is read in the order of the file only if it is fetched ahead: while a group is multiplied, a few
- * lines of the rows that follow these are asked for, one panel ahead. Asking for them between the loads of
- * turn() instead, or for all of a span at once, was 20 to 40 % slower (docs/KERNELS.md).
+ * Sixteen rows are sixteen streams, too many for the hardware to run ahead of. So while a group is
+ * multiplied, a few lines of the rows that follow these are asked for, in the order of the file. When and how
+ * was measured: docs/KERNELS.md.
  *
  * A file that is compiled for one instruction set includes vector_x86.h and then defines
  *
@@ -248,6 +248,7 @@ INLINE int32_t four_values(const int8_t *x) {
     return value;
 }
 
+/* What a column brings to the groups besides its values, worked out for WIDTH groups at a time. */
 INLINE void prepare(struct column *column, const struct shape *shape) {
     const uint32_t group = (uint32_t)shape->group, n = SPAN / group < WIDTH ? SPAN / group : WIDTH;
     for (uint32_t g = 0; g < SPAN / group; g += n) {
@@ -276,8 +277,7 @@ INLINE void add_group(const struct span *s, floats *acc, const int n, int g, con
     }
 }
 
-/* Asks for the next lines of what comes later: lines for 32 values of WIDTH rows of a type of n bytes a span.
- */
+/* Asks for as much of what comes next as 32 values of WIDTH rows take, of a type of so many bytes a span. */
 INLINE void fetch(struct span *s, int bytes) {
     int lines = (bytes * WIDTH / 8 + 63) / 64;
     UNROLL
