@@ -13,10 +13,11 @@ printf '\n$ %s run tinyllama --temp 0 -p "%s"\n\n' "$mote" "$question" >&2
 "$mote" run tinyllama --temp 0 -n 128 -p "$question"
 cat >&2 <<END
 
+
 Go on with:
-  $mote chat tinyllama          a conversation
-  $mote run stories15m -p "Once upon a time"   a much smaller model that tells stories
-  $mote info tinyllama          what is in the file
-  $mote help                    all commands
-  make test                     all tests
+  $mote chat tinyllama     a conversation
+  $mote run stories15m --raw -p "Once upon a time"     a much smaller model
+  $mote info tinyllama     what is in the file
+  $mote help               all commands
+  make test                      all tests
 END
