@@ -20,7 +20,10 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
-enum { LANES = 16, PARTS = LANES / WIDTH, ROWS = 4 };
+enum { LANES = 16, PARTS = LANES / WIDTH };
+
+/* The rows and columns that dots take at a time: as many sums as there are registers for. */
+enum { ROWS = 4, TILE_ROWS = WIDTH == 16 ? 4 : 2, COLUMNS = WIDTH == 16 ? 4 : 2 };
 
 typedef float vec __attribute__((vector_size(WIDTH * 4)));
 typedef int32_t ivec __attribute__((vector_size(WIDTH * 4)));
@@ -130,61 +133,88 @@ INLINE quad fold_four(quad a, quad b, quad c, quad d) {
     return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
 }
 
-/* sum[r] += w row r · x over n ≤ 16 elements that both hold. */
-INLINE void add_products(enum kind kind, struct lanes *sum, int n_rows, const uint8_t *w, uint64_t row_bytes,
-                         const float *x) {
+/* sum[c·n_rows + r] += w row r · x column c over sixteen elements that all hold. */
+INLINE void add_products(enum kind kind, struct lanes *sum, int n_rows, int n_columns, const uint8_t *w,
+                         uint64_t row_bytes, const float *x, uint64_t x_stride) {
     UNROLL
     for (int part = 0; part < PARTS; part++) {
-        vec values = load(F32, (const uint8_t *)(x + part * WIDTH));
+        vec row[ROWS];
         UNROLL
         for (int r = 0; r < n_rows; r++)
-            sum[r].part[part] +=
-                load(kind, w + (uint64_t)r * row_bytes + part * WIDTH * BYTES(kind)) * values;
+            row[r] = load(kind, w + (uint64_t)r * row_bytes + part * WIDTH * BYTES(kind));
+        UNROLL
+        for (int c = 0; c < n_columns; c++) {
+            vec values = load(F32, (const uint8_t *)(x + (uint64_t)c * x_stride + part * WIDTH));
+            UNROLL
+            for (int r = 0; r < n_rows; r++)
+                sum[c * n_rows + r].part[part] += row[r] * values;
+        }
     }
 }
 
-/* The dots of n_rows ≤ ROWS rows with x. */
-INLINE quad dot_rows(enum kind kind, int n_rows, const uint8_t *w, uint64_t row_bytes, const float *x,
-                     uint32_t k) {
-    struct lanes sum[ROWS] = {0};
+/* The dots of n_rows ≤ ROWS rows with n_columns ≤ COLUMNS columns: four of them or a multiple, or one. */
+INLINE void dot_tile(enum kind kind, int n_rows, int n_columns, const uint8_t *w, uint64_t row_bytes,
+                     uint32_t k, const float *x, uint64_t x_stride, float *y, uint64_t y_stride) {
+    struct lanes sum[ROWS * COLUMNS] = {0};
     uint32_t i = 0;
     for (; i + LANES <= k; i += LANES)
-        add_products(kind, sum, n_rows, w + (uint64_t)i * BYTES(kind), row_bytes, x + i);
+        add_products(kind, sum, n_rows, n_columns, w + (uint64_t)i * BYTES(kind), row_bytes, x + i, x_stride);
     if (i < k) {
         uint8_t rest[ROWS][LANES * 4] = {0};
-        float rest_x[LANES] = {0};
+        float rest_x[COLUMNS][LANES] = {0};
         for (int r = 0; r < n_rows; r++)
             memcpy(rest[r], w + (uint64_t)r * row_bytes + (uint64_t)i * BYTES(kind), (k - i) * BYTES(kind));
-        memcpy(rest_x, x + i, (k - i) * sizeof *x);
-        add_products(kind, sum, n_rows, rest[0], sizeof rest[0], rest_x);
+        for (int c = 0; c < n_columns; c++)
+            memcpy(rest_x[c], x + (uint64_t)c * x_stride + i, (k - i) * sizeof *x);
+        add_products(kind, sum, n_rows, n_columns, rest[0], sizeof rest[0], rest_x[0], LANES);
     }
-    return fold_four(fold(sum[0]), fold(sum[1]), fold(sum[2]), fold(sum[3]));
+    UNROLL
+    for (int j = 0; j < n_rows * n_columns; j += 4) {
+        quad four = fold_four(fold(sum[j]), fold(sum[j + 1]), fold(sum[j + 2]), fold(sum[j + 3]));
+        int n = n_rows * n_columns < 4 ? n_rows * n_columns : 4;
+        UNROLL
+        for (int at = 0; at < n; at++)
+            y[(uint64_t)((j + at) / n_rows) * y_stride + (uint64_t)((j + at) % n_rows)] = four[at];
+    }
 }
 
-INLINE void dots(enum kind kind, const uint8_t *w, uint64_t row_bytes, uint32_t n_rows, const float *x,
-                 uint32_t k, float *y) {
+/* All rows with n_columns columns, n_tile rows at a time. */
+INLINE void dot_columns(enum kind kind, int n_tile, int n_columns, const uint8_t *w, uint64_t row_bytes,
+                        uint32_t n_rows, uint32_t k, const float *x, uint64_t x_stride, float *y,
+                        uint64_t y_stride) {
     uint32_t r = 0;
-    for (; r + ROWS <= n_rows; r += ROWS, w += ROWS * row_bytes) {
-        quad four = dot_rows(kind, ROWS, w, row_bytes, x, k);
-        memcpy(y + r, &four, sizeof four);
-    }
-    for (; r < n_rows; r++, w += row_bytes)
-        y[r] = dot_rows(kind, 1, w, row_bytes, x, k)[0];
+    for (; r + (uint32_t)n_tile <= n_rows; r += (uint32_t)n_tile)
+        dot_tile(kind, n_tile, n_columns, w + r * row_bytes, row_bytes, k, x, x_stride, y + r, y_stride);
+    for (; r < n_rows; r++)
+        for (int c = 0; c < n_columns; c++)
+            dot_tile(kind, 1, 1, w + r * row_bytes, row_bytes, k, x + (uint64_t)c * x_stride, 0,
+                     y + (uint64_t)c * y_stride + r, 0);
 }
 
-static void dot_f32(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                    float *y) {
-    dots(F32, w, row_bytes, n_rows, x, k, y);
+/* Columns outermost: a few of them stay in L1 while all rows, which are few, pass. */
+INLINE void dots(enum kind kind, const uint8_t *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
+                 const float *x, uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    uint32_t t = 0;
+    for (; t + COLUMNS <= n_columns; t += COLUMNS)
+        dot_columns(kind, TILE_ROWS, COLUMNS, w, row_bytes, n_rows, k, x + t * x_stride, x_stride,
+                    y + t * y_stride, y_stride);
+    for (; t < n_columns; t++)
+        dot_columns(kind, ROWS, 1, w, row_bytes, n_rows, k, x + t * x_stride, 0, y + t * y_stride, 0);
 }
 
-static void dot_f16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                    float *y) {
-    dots(F16, w, row_bytes, n_rows, x, k, y);
+static void dot_f32(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                    uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    dots(F32, w, row_bytes, n_rows, k, x, x_stride, n_columns, y, y_stride);
 }
 
-static void dot_bf16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                     float *y) {
-    dots(BF16, w, row_bytes, n_rows, x, k, y);
+static void dot_f16(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                    uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    dots(F16, w, row_bytes, n_rows, k, x, x_stride, n_columns, y, y_stride);
+}
+
+static void dot_bf16(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                     uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    dots(BF16, w, row_bytes, n_rows, k, x, x_stride, n_columns, y, y_stride);
 }
 
 /* ---- elementwise ---- */
@@ -209,7 +239,8 @@ INLINE vec exp_lanes(vec x) {
 }
 
 static void rms_norm(const float *x, const float *weight, uint32_t n, float eps, float *y) {
-    float sum = dot_rows(F32, 1, (const uint8_t *)x, 0, x, n)[0];
+    float sum;
+    dot_tile(F32, 1, 1, (const uint8_t *)x, 0, n, x, 0, &sum, 0);
     vec inverse = splat(1.0f / __builtin_sqrtf(sum / (float)n + eps));
     for (uint32_t i = 0; i < n; i += WIDTH)
         store_floats(y + i, load_floats(x + i, n - i) * inverse * load_floats(weight + i, n - i), n - i);

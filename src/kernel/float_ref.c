@@ -52,25 +52,26 @@ INLINE float dot(element *get, const void *row, const float *x, uint32_t n) {
     return tree(lane);
 }
 
-INLINE void dots(element *get, const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                 float *y) {
-    for (uint32_t r = 0; r < n_rows; r++)
-        y[r] = dot(get, (const uint8_t *)w + r * row_bytes, x, k);
+INLINE void dots(element *get, const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                 uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    for (uint32_t t = 0; t < n_columns; t++)
+        for (uint32_t r = 0; r < n_rows; r++)
+            y[t * y_stride + r] = dot(get, (const uint8_t *)w + r * row_bytes, x + t * x_stride, k);
 }
 
-static void dot_f32(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                    float *y) {
-    dots(element_f32, w, row_bytes, n_rows, x, k, y);
+static void dot_f32(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                    uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    dots(element_f32, w, row_bytes, n_rows, k, x, x_stride, n_columns, y, y_stride);
 }
 
-static void dot_f16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                    float *y) {
-    dots(element_f16, w, row_bytes, n_rows, x, k, y);
+static void dot_f16(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                    uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    dots(element_f16, w, row_bytes, n_rows, k, x, x_stride, n_columns, y, y_stride);
 }
 
-static void dot_bf16(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                     float *y) {
-    dots(element_bf16, w, row_bytes, n_rows, x, k, y);
+static void dot_bf16(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                     uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride) {
+    dots(element_bf16, w, row_bytes, n_rows, k, x, x_stride, n_columns, y, y_stride);
 }
 
 static void rms_norm(const float *x, const float *weight, uint32_t n, float eps, float *y) {

@@ -95,10 +95,10 @@ typedef void mote_kernel_direct(const uint8_t *rows, uint64_t row_bytes, uint32_
                                 const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                                 uint64_t y_stride);
 
-/* Float rows: y[r] = w row r · x for n_rows rows of k values of the type the function is for, by sixteen
- * lanes and the tree. Rows may lie at any address. x [K] f32 */
-typedef void mote_kernel_dot(const void *w, uint64_t row_bytes, uint32_t n_rows, const float *x, uint32_t k,
-                             float *y);
+/* Float rows: y[t·y_stride + r] = w row r · x column t, for n_rows rows of k values of the type the function
+ * is for and T columns, by sixteen lanes and the tree. Rows may lie at any address. x [T] of x_stride f32 */
+typedef void mote_kernel_dot(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_t k, const float *x,
+                             uint64_t x_stride, uint32_t n_columns, float *y, uint64_t y_stride);
 
 enum mote_kernel_rope_style {
     MOTE_KERNEL_ROPE_PAIR, /* rotates (2i, 2i+1): llama */

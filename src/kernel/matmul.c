@@ -170,9 +170,8 @@ void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_ke
                                                       : kernels->dot_bf16;
     for (uint32_t row = row0; row < row1; row += FLOAT_ROWS) {
         uint32_t n_rows = row1 - row < FLOAT_ROWS ? row1 - row : FLOAT_ROWS;
-        for (uint32_t t = 0; t < n_columns; t++)
-            dot(w->data + row * w->row_bytes, w->row_bytes, n_rows, input->x + t * input->x_stride, w->k,
-                y + t * y_stride + row);
+        dot(w->data + row * w->row_bytes, w->row_bytes, n_rows, w->k, input->x, input->x_stride, n_columns,
+            y + row, y_stride);
     }
 }
 

@@ -61,14 +61,16 @@ static float value_of(int type, const void *row, uint32_t i) {
     return type == 1 ? mote_base_f32_from_f16(h) : mote_base_f32_from_bf16(h);
 }
 
-static void check_dot(int type, uint32_t n_rows, uint32_t k, uint32_t awkward) {
+static void check_dot(int type, uint32_t n_rows, uint32_t n_columns, uint32_t k, uint32_t awkward) {
     static const char *const names[] = {"dot_f32", "dot_f16", "dot_bf16"};
     uint32_t size = type == 0 ? 4 : 2, row_bytes = k * size + random_below(3);
     size_t bytes = (size_t)(n_rows - 1) * row_bytes + k * size;
     struct guard w_guard, x_guard, y_guard;
     uint8_t *w = guard_open(&w_guard, bytes);
-    float *x = guard_open(&x_guard, k * sizeof *x), want[MAX];
-    fill(x, k, awkward);
+    uint32_t x_stride = k + random_below(3), y_stride = n_rows + random_below(3);
+    uint32_t n_x = (n_columns - 1) * x_stride + k, n_y = (n_columns - 1) * y_stride + n_rows;
+    float *x = guard_open(&x_guard, n_x * sizeof *x), *want = malloc(n_y * sizeof *want);
+    fill(x, n_x, awkward);
     for (uint32_t r = 0; r < n_rows; r++) {
         for (uint32_t i = 0; i < k; i++) {
             float value = awkward ? random_awkward(awkward) : random_float();
@@ -80,34 +82,37 @@ static void check_dot(int type, uint32_t n_rows, uint32_t k, uint32_t awkward) {
         }
     }
     FOR_EACH_TABLE(table, cpu) {
-        float *y = guard_open(&y_guard, n_rows * sizeof *y);
+        float *y = guard_open(&y_guard, n_y * sizeof *y);
         mote_kernel_dot *dot = type == 0   ? each.table.dot_f32
                                : type == 1 ? each.table.dot_f16
                                            : each.table.dot_bf16;
-        dot(w, row_bytes, n_rows, x, k, y);
+        dot(w, row_bytes, n_rows, k, x, x_stride, n_columns, y, y_stride);
         if (each.cpu == 0) {
-            memcpy(want, y, n_rows * sizeof *y);
-            for (uint32_t r = 0; r < n_rows && !awkward; r++) {
+            memcpy(want, y, n_y * sizeof *y);
+            for (uint32_t at = 0; at < n_rows * n_columns && !awkward; at++) {
+                uint32_t r = at % n_rows, t = at / n_rows;
                 double sum = 0;
                 for (uint32_t i = 0; i < k; i++)
-                    sum += (double)value_of(type, w + r * row_bytes, i) * (double)x[i];
-                assert_true(fabs(sum - (double)y[r]) <= 1e-6 * k);
+                    sum += (double)value_of(type, w + r * row_bytes, i) * (double)x[t * x_stride + i];
+                assert_true(fabs(sum - (double)y[t * y_stride + r]) <= 1e-6 * k);
             }
         }
-        check_floats(y, want, n_rows, names[type], each.cpu);
+        check_floats(y, want, n_y, names[type], each.cpu);
         guard_close(&y_guard);
     }
     guard_close(&w_guard);
     guard_close(&x_guard);
+    free(want);
 }
 
 static void dots_are_the_same_everywhere(void **state) {
     (void)state;
     for (int type = 0; type < 3; type++) {
         for (uint32_t k = 1; k <= 67; k++)
-            check_dot(type, 1 + random_below(11), k, k % 3 ? 0 : 50);
+            check_dot(type, 1 + random_below(11), 1 + random_below(6), k, k % 3 ? 0 : 50);
         for (uint32_t rows = 1; rows <= 11; rows++)
-            check_dot(type, rows, 256 + random_below(20), rows % 2 ? 0 : 300);
+            for (uint32_t columns = 1; columns <= 9; columns++)
+                check_dot(type, rows, columns, 256 + random_below(20), rows % 2 ? 0 : 300);
     }
 }
 
@@ -122,7 +127,7 @@ static void every_f16_is_read_alike(void **state) {
                 w[i] = (uint16_t)(h + i);
                 want[i] = 0.0f + mote_base_f32_from_f16(w[i]);
             }
-            each.table.dot_f16(w, 2, 16, one, 1, y);
+            each.table.dot_f16(w, 2, 16, 1, one, 0, 1, y, 0);
             check_floats(y, want, 16, "dot_f16 of one value", each.cpu);
         }
     }
@@ -503,11 +508,11 @@ static void bench(void) {
     FOR_EACH_TABLE(table, cpu) {
         const struct mote_kernels *kernels = &each.table;
         printf("CPU bits %x%s\n", each.cpu & 0xffff, each.cpu == GENERIC ? " (generic vectors of four)" : "");
-        BEST_NS(ns, kernels->dot_f32(w, K * 4, N, x, K, y));
+        BEST_NS(ns, kernels->dot_f32(w, K * 4, N, K, x, K, 1, y, N));
         line("dot_f32 64 x 2048", ns, ghz, (double)N * K * 4, (double)N * K);
-        BEST_NS(ns, kernels->dot_f16(half, K * 2, N, x, K, y));
+        BEST_NS(ns, kernels->dot_f16(half, K * 2, N, K, x, K, 1, y, N));
         line("dot_f16 64 x 2048", ns, ghz, (double)N * K * 2, (double)N * K);
-        BEST_NS(ns, kernels->dot_bf16(half, K * 2, N, x, K, y));
+        BEST_NS(ns, kernels->dot_bf16(half, K * 2, N, K, x, K, 1, y, N));
         line("dot_bf16 64 x 2048", ns, ghz, (double)N * K * 2, (double)N * K);
         BEST_NS(ns, kernels->rms_norm(x, up, K, 1e-5f, y));
         line("rms_norm 2048", ns, ghz, K * 4.0, 0);
