@@ -20,14 +20,15 @@ const struct cli_option cli_runtime_options[] = {
     CLI_OPTION("threads", 't', "N", CLI_COUNT, AT(threads), 1, 1024, "threads (default: physical cores)"),
     CLI_OPTION("cpu", 0, "LEVEL", CLI_LEVEL, AT(cpu), 0, 0,
                "limit the instruction set: scalar, avx2, avxvnni, avx512, avx512vnni"),
-    CLI_OPTION("kv", 0, "TYPE", CLI_KV, AT(kv), 0, 0, "type of the KV cache: f16 (default) or f32"),
+    CLI_OPTION("kv", 0, "TYPE", CLI_KV, AT(kv), 0, 0,
+               "type of the KV cache: f16 (default), f32, q8_0 or q4_0"),
     {0}};
 #undef AT
 
 static const struct {
     const char *name;
     mote_kv_type type;
-} kv_types[] = {{"f16", MOTE_KV_F16}, {"f32", MOTE_KV_F32}};
+} kv_types[] = {{"f16", MOTE_KV_F16}, {"f32", MOTE_KV_F32}, {"q8_0", MOTE_KV_Q8_0}, {"q4_0", MOTE_KV_Q4_0}};
 enum { N_KV_TYPES = sizeof kv_types / sizeof *kv_types };
 
 const char *cli_kv_name(mote_kv_type type) {

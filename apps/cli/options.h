@@ -24,7 +24,7 @@ enum cli_kind {
     CLI_SEED,   /* uint64_t */
     CLI_REAL,   /* float in [least, most] */
     CLI_LEVEL,  /* uint32_t, MOTE_CPU_* bits of a named level */
-    CLI_KV,     /* mote_kv_type: f16 or f32 */
+    CLI_KV,     /* mote_kv_type: f16, f32, q8_0 or q4_0 */
     CLI_COUNTS, /* struct cli_counts: "1,2,4", each in [least, most] */
     CLI_KVS,    /* struct cli_kvs: "f16,f32" */
 };

@@ -18,7 +18,7 @@ _mote() {
     fi
     case $previous in
         --cpu) mapfile -t COMPREPLY < <(compgen -W 'scalar avx2 avxvnni avx512 avx512vnni native' -- "$word"); return ;;
-        --kv) mapfile -t COMPREPLY < <(compgen -W 'f16 f32' -- "$word"); return ;;
+        --kv) mapfile -t COMPREPLY < <(compgen -W 'f16 f32 q8_0 q4_0' -- "$word"); return ;;
         -f | --file | -o | --output | --ids | --dump | --tokenizer | --plot)
             [ "$previous$command" = --idstokenize ] || {
                 compopt -o filenames

@@ -89,7 +89,7 @@ test('what is wrong on the command line is named, exit 2', () => {
         [['--seed', '18446744073709551616'], /below 2\^64/],
         [['--stop', ''], /not empty/],
         [['--cpu', 'avx3'], /--cpu takes one of native, scalar/],
-        [['--kv', 'f64'], /f16 or f32/],
+        [['--kv', 'f64'], /f16, f32, q8_0 or q4_0/],
         [['-p', 'a', '-f', 'b'], /more than once/],
         [['a', '-p', 'b'], /more than once/],
         [['a', 'b'], /too many arguments/],
@@ -323,7 +323,7 @@ test('one digest of the logits, however they are computed', () => {
     for (const args of ['-t 1', '-t 3', '--rows 7', '--rows 1', '--sessions 4', '--cached', '--cached --sessions 3 --rows 5',
         '--cpu scalar', '--cpu avx2', '--cpu avx512'])
         assert.equal(run(...args.split(' ')).stdout, first.stdout, args);
-    assert.notEqual(run('--kv', 'f32').stdout, first.stdout);
+    for (const kv of ['f32', 'q8_0', 'q4_0']) assert.notEqual(run('--kv', kv).stdout, first.stdout);
     const dumped = run('--dump', 'logits', '--sessions', '3', '--cached');
     assert.equal(dumped.stdout, first.stdout);
     const bytes = fs.readFileSync(file('logits'));
