@@ -92,6 +92,12 @@ $(BUILD)/tests/%_test: tests/%_test.c $(HOST_O) $(BUILD)/libmote.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(HOST_O) $(BUILD)/libmote.a $(TEST_LIBS)
 
+# Makes one call of the command fail; preloaded by tests/fail/calls_test.c.
+$(BUILD)/tests/fail/calls.so: tests/fail/calls.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARN) -O1 -D_GNU_SOURCE -shared -fPIC -o $@ $< -ldl
+$(BUILD)/tests/fail/calls_test: $(BUILD)/mote $(BUILD)/tests/fail/calls.so
+
 .PHONY: tests unit kernel fail bare cli golden
 tests: $(BUILD)/mote $(TEST_X)
 unit: ## one program per room of the core, no files, no network
