@@ -432,11 +432,13 @@ test('a conversation that outgrows the context: exit 5, or the oldest turns are 
     assert.match(shifted.stderr, /forgot the oldest/);
 });
 
+const noTerminal = shell('script -qec true /dev/null </dev/null').code ? 'script(1) gives no terminal here' : false;
+
 // A terminal, given by script(1): keys go in, what the screen shows comes out.
 const terminal = (keys, args = '') => shell(
     `{ ${keys.map((key) => `printf '${key}'; sleep 0.4;`).join(' ')} } | script -qec "$MOTE chat ${model} -n 6 --temp 0 ${args}" /dev/null`);
 
-test('chat on a terminal: prompt, Ctrl-C clears the line, Ctrl-D ends, lines are remembered', { skip: shell('command -v script').code ? 'there is no script(1)' : false }, () => {
+test('chat on a terminal: prompt, Ctrl-C clears the line, Ctrl-D ends, lines are remembered', { skip: noTerminal }, () => {
     const result = terminal(['\\r', 'garbage\\003', 'the rain\\r', '\\004']);
     assert.equal(result.code, 0, result.stdout);
     assert.match(result.stdout, /\/help lists the commands/);
@@ -446,7 +448,7 @@ test('chat on a terminal: prompt, Ctrl-C clears the line, Ctrl-D ends, lines are
     assert.ok(!/garbage/.test(history));
 });
 
-test('chat on a terminal: Ctrl-C stops the answer, not the program', { skip: shell('command -v script').code ? 'there is no script(1)' : false }, () => {
+test('chat on a terminal: Ctrl-C stops the answer, not the program', { skip: noTerminal }, () => {
     const result = terminal(['the rain\\r', '\\003', '/stats\\r', '/quit\\r'], '-n 100000000 --context-shift');
     assert.equal(result.code, 0, result.stdout);
     assert.match(result.stdout, /2 messages/);
