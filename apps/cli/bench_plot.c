@@ -10,14 +10,15 @@
  *            └──────────────
  *
  * A test can stand nowhere above the line: left of the corner memory is the limit, right of it multiplying.
- * Labels that would lie on each other are moved apart, up from the lowest. */
+ * Labels of prompts stand in the margin, those of generating next to their points; those that would lie on
+ * each other are moved apart, up from the lowest. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "apps/cli/bench.h"
 
-enum { WIDTH = 760, HEIGHT = 480, LEFT = 64, RIGHT = 24, TOP = 48, BOTTOM = 52, LINE = 13 };
+enum { WIDTH = 900, HEIGHT = 480, LEFT = 64, RIGHT = 184, TOP = 48, BOTTOM = 52, LINE = 13 };
 
 struct axes {
     double x0, x1, y0, y1; /* powers of ten */
@@ -92,34 +93,29 @@ static void draw_frame(const struct axes *axes, const struct bench_report *repor
             WIDTH - RIGHT, HEIGHT - 12, TOP - 10);
 }
 
-/* The slope and the ceiling for one number of threads; the lower ceiling of f32 is dashed. */
-static void draw_roof(const struct axes *axes, const struct bench_result *result, FILE *out) {
+/* The slope and the ceiling for one number of threads; the lower ceiling of f32 is dashed. Its figures stand
+ * in the upper left corner, which the slope leaves empty. */
+static void draw_roof(const struct axes *axes, const struct bench_result *result, int i, FILE *out) {
     const struct cli_roof *roof = &result->roof;
-    double left = pow(10, axes->x0), bottom = pow(10, axes->y0), rate = roof->memory / 1e9;
+    double rate = roof->memory / 1e9, int8 = roof->int8 / 1e9, f32 = roof->f32 / 1e9;
+    double left = pow(10, axes->x0), bottom = pow(10, axes->y0);
     if (left * rate < bottom) left = bottom / rate;
-    const double peaks[] = {roof->int8 / 1e9, roof->f32 / 1e9};
+    fprintf(out, "<path class=\"roof\" d=\"M%.1f %.1f L%.1f %.1f H%d\"/>\n", at_x(axes, left),
+            at_y(axes, left * rate), at_x(axes, int8 / rate), at_y(axes, int8), WIDTH - RIGHT);
+    fprintf(out, "<path class=\"roof f32\" d=\"M%.1f %.1f H%d\"/>\n", at_x(axes, f32 / rate), at_y(axes, f32),
+            WIDTH - RIGHT);
+    fprintf(
+        out,
+        "<text class=\"ink\" x=\"%d\" y=\"%d\" font-size=\"11\">%u thread%s: %.1f GB/s, int8 %.0f and f32 "
+        "%.0f GMAC/s</text>\n",
+        LEFT + 8, TOP + 16 + 15 * i, result->threads, result->threads == 1 ? "" : "s", rate, int8, f32);
+    if (i) return;
+    const double peaks[] = {int8, f32};
     static const char *const names[] = {"int8", "f32"};
-    for (int i = 0; i < 2; i++) {
-        double corner = peaks[i] / rate;
-        if (!i)
-            fprintf(out, "<path class=\"roof\" d=\"M%.1f %.1f L%.1f %.1f H%d\"/>\n", at_x(axes, left),
-                    at_y(axes, left * rate), at_x(axes, corner), at_y(axes, peaks[i]), WIDTH - RIGHT);
-        else
-            fprintf(out, "<path class=\"roof f32\" d=\"M%.1f %.1f H%d\"/>\n", at_x(axes, corner),
-                    at_y(axes, peaks[i]), WIDTH - RIGHT);
-        fprintf(
-            out,
-            "<text class=\"ink\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\" font-size=\"11\">%s %.0f GMAC/s, "
-            "%u thread%s</text>\n",
-            WIDTH - RIGHT - 4, at_y(axes, peaks[i]) - 5, names[i], peaks[i], result->threads,
-            result->threads == 1 ? "" : "s");
-    }
-    double middle = sqrt(left * peaks[0] / rate);
-    fprintf(out,
-            "<text class=\"ink\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" font-size=\"11\">%.1f GB/s, "
-            "%u thread%s</text>\n",
-            at_x(axes, middle) - 8, at_y(axes, middle * rate), rate, result->threads,
-            result->threads == 1 ? "" : "s");
+    for (int j = 0; j < 2; j++)
+        fprintf(out,
+                "<text class=\"soft\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\" font-size=\"11\">%s</text>\n",
+                WIDTH - RIGHT - 4, at_y(axes, peaks[j]) + 13, names[j]);
 }
 
 static int lower(const void *a, const void *b) {
@@ -135,12 +131,10 @@ static void draw_point(const struct axes *axes, const struct point *point, doubl
         fprintf(out, "<circle class=\"pp\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>", x, y);
     else
         fprintf(out, "<rect class=\"tg\" x=\"%.1f\" y=\"%.1f\" width=\"7\" height=\"7\"/>", x - 3.5, y - 3.5);
-    int to_left = x > WIDTH - 200;
-    double label_x = to_left ? x - 12 : x + 12;
-    fprintf(out, "<path class=\"lead\" d=\"M%.1f %.1f L%.1f %.1f\"/>", to_left ? x - 5 : x + 5, y,
-            to_left ? label_x + 2 : label_x - 2, label_y);
-    fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" font-size=\"11\"%s>%s %u", kind, label_x,
-            label_y + 4, to_left ? " text-anchor=\"end\"" : "", kind, r->test.n);
+    double label_x = r->test.kind == BENCH_PROMPT ? WIDTH - RIGHT + 10 : x + 14;
+    fprintf(out, "<path class=\"lead\" d=\"M%.1f %.1f L%.1f %.1f\"/>", x + 5, y, label_x - 3, label_y);
+    fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" font-size=\"11\">%s %u", kind, label_x,
+            label_y + 4, kind, r->test.n);
     if (r->test.batch > 1) fprintf(out, " × %u", r->test.batch);
     if (r->test.depth) fprintf(out, " at %u", r->test.depth);
     fprintf(out, ", %u thr, %s: %.0f %%</text>\n", r->threads, cli_kv_name(r->kv),
@@ -163,16 +157,16 @@ void bench_plot(const struct bench_report *report, FILE *out) {
         n++;
     }
     draw_frame(&axes, report, out);
+    int n_roofs = 0;
     for (size_t i = 0; i < n; i++)
         if (!i || points[i].result->threads != points[i - 1].result->threads)
-            draw_roof(&axes, points[i].result, out);
+            draw_roof(&axes, points[i].result, n_roofs++, out);
     if (points) qsort(points, n, sizeof *points, lower);
-    double taken = HEIGHT; /* the label before: the next stands at least a line above it */
+    double taken[2] = {HEIGHT, HEIGHT}; /* the label before, of each kind: the next stands a line above it */
     for (size_t i = 0; i < n; i++) {
-        double y = at_y(&axes, points[i].y);
-        if (y > taken - LINE) y = taken - LINE;
-        draw_point(&axes, &points[i], y, out);
-        taken = y;
+        double y = at_y(&axes, points[i].y), *before = &taken[points[i].result->test.kind];
+        *before = y > *before - LINE ? *before - LINE : y;
+        draw_point(&axes, &points[i], *before, out);
     }
     fputs("</svg>\n", out);
     free(points);

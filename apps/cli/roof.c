@@ -2,19 +2,19 @@
  *
  * roof.c: measures the machine with the loops of roof_<isa>.c, through the same threads that models run on.
  *
- * Work is given out in small pieces, a few for each thread, and the best of many rounds of about a
- * millisecond counts: what else the machine does in the meantime can only make a round slower, and short ones
- * are the likelier to be left alone. The buffer is four times the last cache, between 256 MB and 1 GB, but no
- * more than a quarter of the free memory; each round reads a different part of it, so that nothing is left of
- * it in a cache when its turn comes again. It has been written before, as pages that have not are all the
- * same one. */
+ * Work is given out in small pieces, a few for each thread, and the best of many rounds of a few
+ * milliseconds counts: what else the machine does in the meantime can only make a round slower, and short
+ * ones are the likelier to be left alone. The buffer is four times the last cache, between 256 MB and 1 GB,
+ * but no more than a quarter of the free memory; each round reads a different part of it, so that nothing is
+ * left of it in a cache when its turn comes again. It has been written before, as pages that have not are all
+ * the same one. */
 #include <string.h>
 #include <unistd.h>
 
 #include "apps/cli/cli.h"
 #include "apps/cli/roof.h"
 
-enum { PIECES = 4, ROUNDS = 80, PARTS = 32, READ_PIECE = 1 << 20 };
+enum { PIECES = 4, ROUNDS = 80, PARTS = 8, READ_PIECE = 1 << 20 };
 
 static const struct cli_roof_loops *const all_loops[] = {
     &cli_roof_loops__ref,
