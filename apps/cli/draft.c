@@ -97,6 +97,15 @@ static void try_on_credit(struct cli_draft *draft, struct offer *offer) {
     offer->width = 1;
 }
 
+/* Moves an estimate towards a new time. */
+static void follow(double *known, double seconds) {
+    double most = 1.5 * *known;
+    if (seconds < *known)
+        *known += (seconds - *known) / 2;
+    else
+        *known += ((seconds < most ? seconds : most) - *known) / 8;
+}
+
 /* What the model guesses, and how long each guess took it. */
 static int ask_model(struct cli_draft *draft, const mote_session *session, mote_token token,
                      mote_token *guesses, uint32_t n) {
@@ -106,7 +115,7 @@ static int ask_model(struct cli_draft *draft, const mote_session *session, mote_
                                      mote_session_length(session), token, guesses, n, &n_behind);
     double each = (cli_clock() - start) / n;
     if (!code && n_behind <= 2) /* else most of the time went into reading */
-        draft->guess_seconds += draft->guess_seconds > 0 ? (each - draft->guess_seconds) / 4 : each;
+        follow(&draft->guess_seconds, each);
     return code;
 }
 
@@ -115,8 +124,8 @@ static struct offer decide(struct cli_draft *draft, uint32_t match, int model, u
     struct offer offer = {.kind = MODEL_KIND};
     if (match) offer = weigh(draft, kind_of(match), 0, n_widths);
     if (model) {
-        double seconds = draft->guess_seconds > 0 ? draft->guess_seconds : draft->seconds[0] / 8;
-        struct offer other = weigh(draft, MODEL_KIND, seconds, n_widths);
+        if (!(draft->guess_seconds > 0)) draft->guess_seconds = draft->seconds[0] / 8;
+        struct offer other = weigh(draft, MODEL_KIND, draft->guess_seconds, n_widths);
         if (!match || other.rate > offer.rate) offer = other;
     }
     if (!offer.width && (match || model)) try_on_credit(draft, &offer);
@@ -153,23 +162,19 @@ int cli_draft_guess(struct cli_draft *draft, const mote_session *session, mote_t
 
 void cli_draft_took(struct cli_draft *draft, uint32_t n_guesses, double seconds) {
     unsigned width = widths(n_guesses) - 1;
-    double *known = &draft->seconds[width], most;
+    double *known = &draft->seconds[width], most = width ? 1.3 * draft->seconds[width - 1] : seconds;
     if (((uint32_t)1 << width) - 1 != n_guesses) return;
-    if (*known <= 0) {
-        most = width ? 1.8 * draft->seconds[width - 1] : seconds;
-        *known = seconds < most ? seconds : most;
-    } else if (seconds < *known) {
-        *known += (seconds - *known) / 2;
-    } else {
-        most = 1.5 * *known;
-        *known += ((seconds < most ? seconds : most) - *known) / 8;
-    }
+    if (*known > 0)
+        follow(known, seconds);
+    else
+        *known = seconds < most ? seconds : most; /* one bad measurement must not rule the width out */
 }
 
 void cli_draft_learn(struct cli_draft *draft, uint32_t n_guesses, uint32_t n_right) {
     struct cli_odds *odds = &draft->odds[draft->kind];
     odds->right += n_right;
     odds->checked += n_right < n_guesses ? n_right + 1 : n_right;
-    for (; odds->checked > 32; odds->checked /= 2)
-        odds->right /= 2;
+    if (odds->checked <= 32) return;
+    odds->checked /= 2;
+    odds->right /= 2;
 }
