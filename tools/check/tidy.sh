@@ -24,8 +24,9 @@ if [ "${1-}" = --one ]; then
     *) isa= ;;
     esac
     [ "$(uname -m)" = x86_64 ] || isa=
+    flags="$flags $isa"
     case $file in
-    src/*) flags="$flags -Isrc -ffreestanding $isa" ;;
+    src/*) flags="$flags -Isrc -ffreestanding" ;;
     *) flags="$flags -I. -I$BUILD/apps/cli -D_GNU_SOURCE" ;;
     esac
     stamp=$BUILD/tidy/$file.ok
