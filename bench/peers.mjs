@@ -59,7 +59,7 @@ const MODELS = {
 /** The path of a model: made with random weights once, or pulled. */
 function file(name) {
     const { shape, type, bytes, catalogue } = MODELS[name];
-    if (catalogue) return execFileSync(MOTE, ['pull', catalogue], { encoding: 'utf8' }).trim().split('\n').at(-1);
+    if (catalogue) return execFileSync(MOTE, ['pull', '-q', catalogue], { encoding: 'utf8' }).trim().split('\n').at(-1);
     const path = join(folder, `${shape}-${type}.gguf`);
     if (fs.existsSync(path)) return path;
     const { bavail, bsize } = fs.statfsSync(folder);

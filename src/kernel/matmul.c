@@ -21,11 +21,13 @@
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
-    PANELS = 2,      /* that meet all columns together */
-    FLOAT_ROWS = 16, /* float rows that meet all columns before the next */
-    REST = 4,        /* columns that the rows of an incomplete panel meet at a time */
-    FETCH = 16,      /* columns between which some of the next rows are asked for */
-    LINE = 64,       /* bytes that one request brings */
+    PANELS = 2,          /* that meet all columns together */
+    FLOAT_ROWS = 16,     /* float rows that meet all columns before the next */
+    REST = 4,            /* columns that the rows of an incomplete panel meet at a time */
+    FETCH = 16,          /* columns between which some of the next rows are asked for */
+    LINE = 64,           /* bytes that one request brings */
+    DIRECT_COLUMNS = 12, /* up to which few columns at a time, each decoding anew, beat a panel made once */
+    DIRECT_ROWS = 64,    /* that stay in cache while they meet those columns */
 };
 
 struct scratch {
@@ -126,14 +128,32 @@ static void multiply_rest(const struct mote_kernels *kernels, const struct mote_
     }
 }
 
+/* Few columns, straight from the file's bytes; n_rows a multiple of 16. */
+static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel_weight *w, uint32_t row0,
+                            uint32_t n_rows, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                            uint64_t y_stride) {
+    uint32_t block = n_columns <= MOTE_KERNEL_DIRECT ? n_rows : DIRECT_ROWS;
+    for (uint32_t row = row0; row < row0 + n_rows; row += block) {
+        uint32_t n = row0 + n_rows - row < block ? row0 + n_rows - row : block;
+        for (uint64_t t = 0; t < n_columns; t += MOTE_KERNEL_DIRECT) {
+            uint32_t columns =
+                n_columns - t < MOTE_KERNEL_DIRECT ? (uint32_t)(n_columns - t) : MOTE_KERNEL_DIRECT;
+            struct mote_kernel_x8 some = {x->q + t * w->k, x->scale + t * (w->k / 32),
+                                          x->sum + t * (w->k / 16)};
+            direct(w->data + row * w->row_bytes, w->row_bytes, n, w->k, &some, columns,
+                   y + t * y_stride + row, y_stride);
+        }
+    }
+}
+
 static void matmul_quantized(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                              const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
                              const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
                              const struct scratch *scratch) {
     mote_kernel_direct *direct = kernels->direct[w->type];
-    if (direct && n_columns <= MOTE_KERNEL_DIRECT && w->k >= MOTE_KERNEL_SPAN) {
+    if (direct && n_columns <= DIRECT_COLUMNS && w->k >= MOTE_KERNEL_SPAN) {
         uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
-        direct(w->data + row0 * w->row_bytes, w->row_bytes, n_rows, w->k, x, n_columns, y + row0, y_stride);
+        multiply_direct(direct, w, row0, n_rows, x, n_columns, y, y_stride);
         row0 += n_rows;
     }
     while (row0 < row1) {
