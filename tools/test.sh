@@ -91,9 +91,14 @@ for suite in "$@"; do
         for script in tests/cli/*.test.mjs; do [ -e "$script" ] && one cli "${script##*/}" node --test --test-reporter=tap "$script"; done
         ;;
     golden)
-        build golden-programs
+        build golden-programs "$BUILD/tests/kernel/decode_test"
         if tools/peers.sh >"$log/peers.log" 2>&1; then
             node=$(tail -n 1 "$log/peers.log")
+            # The decoders against llama.cpp's own, where its library is for this machine.
+            ggml=tests/golden/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64/libggml-base.so
+            if [ -e "$ggml" ] && [ "$(uname -m)" = x86_64 ]; then
+                one golden "decode_test, against ggml" env MOTE_PEER_GGML="$ggml" "$BUILD/tests/kernel/decode_test"
+            fi
             for script in tests/golden/*.test.mjs; do
                 one golden "${script##*/}" "$node" --test --test-reporter=tap "$script"
             done
