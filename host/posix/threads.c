@@ -69,6 +69,10 @@ struct mote_posix_host {
     _Alignas(64) atomic_uint at; /* next piece of the job */
 };
 
+/* Where one side writes a word and then reads the other's (gate against the sleepers), the write is an
+ * exchange: a store and a load that follows it may be swapped by emulators of AArch64, and both sides would
+ * sleep. */
+
 /* One turn of a loop that waits: now and then the core is offered to whoever else wants it, as that may be
  * the very thread that is waited for. */
 static inline void relax(int spin) {
@@ -103,7 +107,7 @@ static void wait_for_call(struct mote_posix_host *pool, unsigned served) {
     }
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        atomic_store(&pool->workers_sleep, 1);
+        atomic_exchange(&pool->workers_sleep, 1);
         if (called(pool, served)) break;
         pthread_cond_wait(&pool->opened, &pool->mutex);
     }
@@ -148,7 +152,7 @@ static void wait_until_empty(struct mote_posix_host *pool) {
         relax(spin);
     }
     pthread_mutex_lock(&pool->mutex);
-    atomic_store(&pool->caller_sleeps, 1);
+    atomic_exchange(&pool->caller_sleeps, 1);
     while (atomic_load(&pool->gate) & INSIDE)
         pthread_cond_wait(&pool->emptied, &pool->mutex);
     atomic_store(&pool->caller_sleeps, 0);
@@ -166,7 +170,7 @@ static uint64_t clock_ns(void *user) {
 static void call_workers(struct mote_posix_host *pool) {
     unsigned number = atomic_load_explicit(&pool->gate, memory_order_relaxed) / NUMBER + 1;
     atomic_store_explicit(&pool->at, 0, memory_order_relaxed);
-    atomic_store(&pool->gate, number * NUMBER | OPEN);
+    atomic_exchange(&pool->gate, number * NUMBER | OPEN);
     if (!atomic_load(&pool->workers_sleep) || !atomic_exchange(&pool->workers_sleep, 0)) return;
     pthread_mutex_lock(&pool->mutex);
     pthread_cond_broadcast(&pool->opened);
