@@ -102,7 +102,7 @@ $(BUILD)/tests/fail/calls_test: $(BUILD)/mote $(BUILD)/tests/fail/calls.so
 tests: $(BUILD)/mote $(TEST_X)
 unit: ## one program per room of the core, no files, no network
 kernel: ## every kernel under every set of CPU features, exact
-fail: ## memory one byte short, input/output failing at each call
+fail: ## the command, with each of its calls to the world failing once
 bare: ## the core linked without a C library, and run
 cli: ## the contract of the command: stdout, stderr, exit codes
 golden: ## real and synthetic models against llama.cpp; the same-bits law
