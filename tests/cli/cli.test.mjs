@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { assertFails, checkpoint, file, model, mote, sanitized, shape, shell, start, tokenizer } from './tiny.mjs';
+import { assertFails, begin, checkpoint, file, model, mote, sanitized, shape, shell, start, tokenizer } from './tiny.mjs';
 
 const COMMANDS = ['run', 'chat', 'pull', 'list', 'rm', 'info', 'tokenize', 'detokenize', 'perplexity', 'bench', 'convert'];
 const greedy = ['--temp', '0'];
@@ -434,24 +434,32 @@ test('a conversation that outgrows the context: exit 5, or the oldest turns are 
 
 const noTerminal = shell('script -qec true /dev/null </dev/null').code ? 'script(1) gives no terminal here' : false;
 
-// A terminal, given by script(1): keys go in, what the screen shows comes out.
-const terminal = (keys, args = '') => shell(
-    `{ ${keys.map((key) => `printf '${key}'; sleep 0.4;`).join(' ')} } | script -qec "$MOTE chat ${model} -n 6 --temp 0 ${args}" /dev/null`);
+// A conversation on a terminal, given by script(1): each step waits for the screen to show a text after what the
+// step before saw, then types its keys. At the end it waits for the program to go.
+function terminal(steps, args = []) {
+    const line = `"$MOTE" chat ${model} --temp 0 ${args.join(' ')}`;
+    return begin('script', ['-qec', line, '/dev/null'], (screen, child) => {
+        while (steps.length && steps[0][0].test(screen.rest)) {
+            screen.rest = screen.rest.slice(screen.rest.search(steps[0][0]) + steps[0][0].exec(screen.rest)[0].length);
+            child.stdin.write(steps.shift()[1]);
+        }
+    });
+}
+const PROMPT = /> /;
 
-test('chat on a terminal: prompt, Ctrl-C clears the line, Ctrl-D ends, lines are remembered', { skip: noTerminal }, () => {
-    const result = terminal(['\\r', 'garbage\\003', 'the rain\\r', '\\004']);
+test('chat on a terminal: prompt, Ctrl-C clears the line, Ctrl-D ends, lines are remembered', { skip: noTerminal }, async () => {
+    const result = await terminal([[/\/help lists the commands[^]*> /, '\r'], [PROMPT, 'garbage'], [/garbage/, '\x03'],
+        [PROMPT, 'the rain\r'], [/\n[^]+\n> /, '\x04']], ['-n', '6']);
     assert.equal(result.code, 0, result.stdout);
-    assert.match(result.stdout, /\/help lists the commands/);
-    assert.match(result.stdout, /> /);
     const history = fs.readFileSync(file('state/mote/history'), 'utf8');
     assert.match(history, /the\\040rain|the rain/);
     assert.ok(!/garbage/.test(history));
 });
 
-test('chat on a terminal: Ctrl-C stops the answer, not the program', { skip: noTerminal }, () => {
-    const result = terminal(['the rain\\r', '\\003', '/stats\\r', '/quit\\r'], '-n 100000000 --context-shift');
-    assert.equal(result.code, 0, result.stdout);
-    assert.match(result.stdout, /2 messages/);
+test('chat on a terminal: Ctrl-C stops the answer, not the program', { skip: noTerminal }, async () => {
+    const result = await terminal([[PROMPT, 'the rain\r'], [/the rain\r?\n[^]{9}/, '\x03'], [/\n> /, '/stats\r'],
+        [/2 messages[^]*> /, '/quit\r']], ['-n', '100000000', '--context-shift']);
+    assert.equal(result.code, 0, JSON.stringify(result.stdout.slice(-2000)));
 });
 
 // ---- convert ----

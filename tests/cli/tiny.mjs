@@ -52,25 +52,36 @@ export function shell(line, options = {}) {
     return { code: result.status ?? result.signal, stdout: result.stdout, stderr: result.stderr };
 }
 
-/** Starts mote; `begun` is called with what stdout has brought so far, once, at its first byte. */
-export function start(args, begun) {
+/** Starts a program; `seen` is called whenever stdout has brought something: { all, rest }, of which it may cut
+ * away from `rest` what it has read. */
+export function begin(program, args, seen, stdin = 'pipe') {
     return new Promise((resolve) => {
-        const child = spawn(MOTE, args, { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+        const child = spawn(program, args, { env: { ...env, MOTE }, cwd: folder, stdio: [stdin, 'pipe', 'pipe'] });
         const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
-        let stdout = '';
+        const screen = { all: '', rest: '' };
         let stderr = '';
+        child.stdin?.on('error', () => {}); // it may be gone before the last key
         child.stdout.on('data', (data) => {
-            const first = !stdout.length;
-            stdout += data;
-            if (first) begun(child);
+            screen.all += data;
+            screen.rest += data;
+            seen(screen, child);
         });
         child.stderr.on('data', (data) => (stderr += data));
         child.on('close', (code, signal) => {
             clearTimeout(timer);
-            resolve({ code: code ?? signal, stdout, stderr });
+            resolve({ code: code ?? signal, stdout: screen.all, stderr });
         });
     });
 }
+
+/** Starts mote; `begun` is called once, at the first byte of stdout. */
+export const start = (args, begun) => {
+    let first = true;
+    return begin(MOTE, args, (screen, child) => {
+        if (first) begun(child);
+        first = false;
+    }, 'ignore');
+};
 
 /** Asserts an exit code, an empty stdout unless told otherwise, and what stderr says. */
 export function assertFails(result, code, text) {
