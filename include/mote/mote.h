@@ -218,6 +218,17 @@ MOTE_MUST_USE mote_status mote_session_truncate(mote_session *session, uint32_t 
 uint32_t mote_session_length(const mote_session *session);
 const mote_token *mote_session_tokens(const mote_session *session); /* [length] */
 
+/* A session as bytes: its tokens and what the KV cache holds of them, so that a prompt need not be computed
+ * again. They are for contexts of the same model and KV cache type. Errors: ROOM; ARGUMENT an empty session.
+ */
+uint64_t mote_session_save_plan(const mote_session *session);
+MOTE_MUST_USE mote_status mote_session_save(const mote_session *session, void *out, uint64_t out_bytes,
+                                            mote_error *error);
+/* A new session from such bytes, which are read here only. Errors: FORMAT they are not such bytes, or
+ * damaged; ARGUMENT of another model or KV cache type; SESSIONS; CONTEXT. */
+MOTE_MUST_USE mote_status mote_session_restore(mote_context *context, const void *bytes, uint64_t n_bytes,
+                                               mote_session **session, mote_error *error);
+
 typedef struct mote_row {
     mote_session *session;
     mote_token token;

@@ -295,6 +295,17 @@ void mote_device_cpu_copy_page(struct mote_device_cpu *device, uint32_t from, ui
            device->page_bytes);
 }
 
+void mote_device_cpu_save_page(const struct mote_device_cpu *device, uint32_t page, uint32_t n_positions,
+                               uint8_t *out) {
+    memcpy(out, device->cache + page * device->page_bytes, device->page_bytes);
+    for (uint64_t at = 0; at < device->page_bytes; at += device->head_bytes)
+        mote_kernel_page_clear(device->kv_type, device->config->n_head_dim, n_positions, out + at);
+}
+
+void mote_device_cpu_restore_page(struct mote_device_cpu *device, uint32_t page, const uint8_t *bytes) {
+    memcpy(device->cache + page * device->page_bytes, bytes, device->page_bytes);
+}
+
 mote_status mote_device_cpu_open(const struct mote_program *program, const struct mote_model_config *config,
                                  const struct mote_model_weights *weights, const mote_host *host,
                                  struct mote_base_arena *arena, struct mote_device_cpu *device) {

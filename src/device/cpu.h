@@ -62,4 +62,9 @@ void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_devi
 /* Copies the contents of one page to another. */
 void mote_device_cpu_copy_page(struct mote_device_cpu *device, uint32_t from, uint32_t to);
 
+/* A page as device->page_bytes bytes, with nothing in it of positions from n_positions on; and back. */
+void mote_device_cpu_save_page(const struct mote_device_cpu *device, uint32_t page, uint32_t n_positions,
+                               uint8_t *out);
+void mote_device_cpu_restore_page(struct mote_device_cpu *device, uint32_t page, const uint8_t *bytes);
+
 #endif

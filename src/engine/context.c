@@ -136,6 +136,14 @@ static int own_next_page(struct mote_session *s) {
     return 1;
 }
 
+int mote_engine_take_pages(struct mote_session *s, uint32_t n_tokens) {
+    uint32_t n = pages_for(n_tokens);
+    if (n > s->context->n_free) return 0;
+    while (s->n_pages < n)
+        take_page(s->context, &s->pages[s->n_pages++]);
+    return 1;
+}
+
 /* ---- sessions ---- */
 
 mote_status mote_session_open(mote_context *context, mote_session **session) {

@@ -40,4 +40,11 @@ struct mote_context {
     size_t n_kept;                 /* logits of the last step */
 };
 
+/* Gives an open session, empty, the pages for n_tokens; 0, and nothing held, if there are not so many. */
+int mote_engine_take_pages(struct mote_session *session, uint32_t n_tokens);
+
+/* Gives an open, empty session the pages for n_tokens of its own; 0, and nothing held, if too few are free.
+ */
+int mote_engine_take_pages(struct mote_session *session, uint32_t n_tokens);
+
 #endif

@@ -12,10 +12,6 @@
 
 enum { LANES = 16, PAGE = MOTE_KERNEL_PAGE, SHARE = MOTE_KERNEL_SHARE };
 
-uint64_t mote_kernel_page_bytes(mote_kv_type type, uint32_t head_dim) {
-    return mote_kernel_page_describe(type, head_dim).bytes;
-}
-
 /* ---- writing ---- */
 
 static void keep_f32(const float *key, const float *value, uint32_t head_dim, uint32_t at, void *page) {

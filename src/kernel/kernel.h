@@ -139,6 +139,8 @@ typedef void mote_kernel_keep(const float *key, const float *value, uint32_t hea
 
 /* Bytes of the page of one kv head, a multiple of 64. */
 uint64_t mote_kernel_page_bytes(mote_kv_type type, uint32_t head_dim);
+/* Clears what a page holds of positions [from, 32), and what pads its rows. */
+void mote_kernel_page_clear(mote_kv_type type, uint32_t head_dim, uint32_t from, void *page);
 
 struct mote_kernels {
     /* x [K] f32 → one column of x8. d = amax/127, q = x·(127/amax) to nearest even; a block with amax below
