@@ -188,14 +188,16 @@ format: ## clang-format over the C files
 # The core as WebAssembly objects, with and without SIMD: `make check` proves them closed as well.
 WASM_CC    ?= clang-22
 WASM_FLAGS := --target=wasm32 -O2 $(STD) $(WARN) $(CORE_FLAGS)
-WASM_O     := $(CORE_C:%.c=$(BUILD)/wasm/%.o) $(CORE_C:%.c=$(BUILD)/wasm-simd/%.o)
+WASM_O     := $(CORE_C:%.c=$(BUILD)/wasm-plain/%.o) $(CORE_C:%.c=$(BUILD)/wasm-simd/%.o)
 wasm-objects: $(WASM_O)
-$(BUILD)/wasm/%.o: %.c
+$(BUILD)/wasm-plain/%.o: %.c
 	@mkdir -p $(@D)
 	$(WASM_CC) $(WASM_FLAGS) $(DEPEND) -c -o $@ $<
 $(BUILD)/wasm-simd/%.o: %.c
 	@mkdir -p $(@D)
 	$(WASM_CC) $(WASM_FLAGS) -msimd128 $(DEPEND) -c -o $@ $<
+
+include tools/wasm.mk
 
 # ---- install ----
 
@@ -216,7 +218,7 @@ uninstall: ## removes what install put there
 	rm -rf $(ROOT)/include/mote $(ROOT)/share/mote
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(filter-out %.d,$(MAKEFILE_LIST))
 clean: ## removes the build folder
 	rm -rf $(BUILD)
 

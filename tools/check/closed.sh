@@ -47,7 +47,7 @@ native=$(echo "$sources" | sed "s|^|$BUILD/|; s|c\$|o|")
 wasm= simd=
 look native nm $native
 if [ "$skipped" = 0 ]; then
-    wasm=$(echo "$sources" | sed "s|^|$BUILD/wasm/|; s|c\$|o|")
+    wasm=$(echo "$sources" | sed "s|^|$BUILD/wasm-plain/|; s|c\$|o|")
     simd=$(echo "$sources" | sed "s|^|$BUILD/wasm-simd/|; s|c\$|o|")
     look wasm llvm-nm-22 $wasm
     look wasm+simd128 llvm-nm-22 $simd

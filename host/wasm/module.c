@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * module.c: models, contexts and sessions for JavaScript, as module.h says. Each function turns numbers into
+ * the structs of mote.h and back; there is no engine here. */
+#include "host/wasm/wasm.h"
+
+const mote_model *wasm_model;
+mote_error wasm_error;
+const void *wasm_result;
+
+static mote_context *context;
+static mote_host host;
+
+/* ---- faults ---- */
+
+mote_status wasm_fail_numbers(mote_status status, const char *text, uint64_t first, uint64_t second) {
+    char digits[20], *to = wasm_error.text;
+    for (; *text; text++) {
+        int n = 0;
+        if (*text != '%') {
+            *to++ = *text;
+            continue;
+        }
+        do
+            digits[n++] = (char)('0' + first % 10);
+        while (first /= 10);
+        while (n)
+            *to++ = digits[--n];
+        first = second;
+    }
+    *to = '\0';
+    wasm_error.status = status;
+    wasm_error.where = 0;
+    return status;
+}
+
+mote_status wasm_fail(mote_status status, const char *text) {
+    return wasm_fail_numbers(status, text, 0, 0);
+}
+
+/* A status that came without an error: its text makes one. */
+static mote_status pass(mote_status status) {
+    return status ? wasm_fail(status, mote_status_text(status)) : status;
+}
+
+number fault(void) {
+    return wasm_address(&wasm_error);
+}
+
+number result(void) {
+    return wasm_address(wasm_result);
+}
+
+/* ---- model ---- */
+
+int32_t model_open(number bytes, number n_bytes) {
+    uint64_t size = wasm_size(n_bytes), block_bytes;
+    const void *file = wasm_pointer(bytes);
+    if (wasm_model) return wasm_fail(MOTE_E_ARGUMENT, "a model is open already");
+    mote_status status = mote_model_plan(file, size, &block_bytes, &wasm_error);
+    if (status) return status;
+    number block = take((number)block_bytes);
+    if (block < 0) return MOTE_E_MEMORY;
+    status = mote_model_open(file, size, wasm_pointer(block), block_bytes, &wasm_model, &wasm_error);
+    if (status) release(block);
+    return status;
+}
+
+number model_number(int32_t which) {
+    mote_model_info info;
+    mote_model_describe(wasm_model, &info);
+    const number numbers[] = {
+        [MODEL_HAS_WEIGHTS] = info.has_weights,
+        [MODEL_HAS_TOKENIZER] = info.has_tokenizer,
+        [MODEL_PARAMETERS] = (number)info.n_parameters,
+        [MODEL_WEIGHTS_BYTES] = (number)info.weights_bytes,
+        [MODEL_LAYERS] = info.n_layers,
+        [MODEL_CONTEXT] = info.n_context,
+        [MODEL_WIDTH] = info.n_model,
+        [MODEL_HEADS] = info.n_heads,
+        [MODEL_KV_HEADS] = info.n_kv_heads,
+        [MODEL_HEAD_DIM] = info.n_head_dim,
+        [MODEL_FFN] = info.n_ffn,
+        [MODEL_VOCAB] = info.n_vocab,
+        [MODEL_BOS] = info.bos,
+        [MODEL_EOS] = info.eos,
+        [MODEL_ADD_BOS] = info.add_bos,
+        [MODEL_ADD_EOS] = info.add_eos,
+        [MODEL_TENSORS] = info.n_tensors,
+        [MODEL_KEYS] = info.n_keys,
+    };
+    return (uint32_t)which < sizeof numbers / sizeof *numbers ? numbers[which] : MOTE_E_ARGUMENT;
+}
+
+number model_text(int32_t which) {
+    mote_model_info info;
+    mote_model_describe(wasm_model, &info);
+    const mote_text *texts[] = {
+        [MODEL_ARCHITECTURE] = &info.architecture, [MODEL_NAME] = &info.name,
+        [MODEL_TOKENIZER] = &info.tokenizer,       [MODEL_TOKENIZER_PRE] = &info.tokenizer_pre,
+        [MODEL_TEMPLATE] = &info.chat_template,
+    };
+    if ((uint32_t)which >= sizeof texts / sizeof *texts) return MOTE_E_ARGUMENT;
+    wasm_result = texts[which]->data;
+    return (number)texts[which]->n;
+}
+
+/* ---- context ---- */
+
+static mote_status plan(const mote_context_options *options, uint32_t n_workers, uint64_t *bytes) {
+#ifndef __wasm_atomics__
+    if (n_workers > 1) return wasm_fail(MOTE_E_ARGUMENT, "this module has no threads");
+#endif
+    host.cpu = MOTE_CPU_SIMD128;
+#ifdef __wasm_relaxed_simd__
+    host.cpu |= MOTE_CPU_RELAXED;
+#endif
+    wasm_pool_describe(&host, n_workers);
+    return mote_context_plan(wasm_model, options, &host, bytes, &wasm_error);
+}
+
+static mote_context_options options_of(number n_positions, number n_sessions, number n_rows, number n_logits,
+                                       int32_t kv_type) {
+    return (mote_context_options){.n_positions = wasm_count(n_positions),
+                                  .n_sessions = wasm_count(n_sessions),
+                                  .n_rows = wasm_count(n_rows),
+                                  .n_logits = wasm_count(n_logits),
+                                  .kv_type = (mote_kv_type)kv_type};
+}
+
+number context_plan(number n_positions, number n_sessions, number n_rows, number n_logits, int32_t kv_type,
+                    int32_t n_workers) {
+    uint64_t bytes;
+    mote_context_options options = options_of(n_positions, n_sessions, n_rows, n_logits, kv_type);
+    mote_status status = plan(&options, (uint32_t)n_workers, &bytes);
+    return status ? status : (number)(wasm_rounded(bytes) + wasm_pool_bytes((uint32_t)n_workers));
+}
+
+int32_t context_open(number n_positions, number n_sessions, number n_rows, number n_logits, int32_t kv_type,
+                     int32_t n_workers) {
+    uint64_t bytes;
+    mote_context_options options = options_of(n_positions, n_sessions, n_rows, n_logits, kv_type);
+    if (context) return wasm_fail(MOTE_E_ARGUMENT, "a context is open already");
+    mote_status status = plan(&options, (uint32_t)n_workers, &bytes);
+    if (status) return status;
+    bytes = wasm_rounded(bytes);
+    number block = take((number)(bytes + wasm_pool_bytes((uint32_t)n_workers)));
+    if (block < 0) return MOTE_E_MEMORY;
+    wasm_pool_open((char *)wasm_pointer(block) + bytes);
+    status =
+        mote_context_open(wasm_model, &options, &host, wasm_pointer(block), bytes, &context, &wasm_error);
+    if (status) release(block);
+    return status;
+}
+
+/* ---- sessions ---- */
+
+number session_open(void) {
+    mote_session *session;
+    mote_status status = pass(mote_session_open(context, &session));
+    return status ? status : wasm_address(session);
+}
+
+void session_close(number session) {
+    mote_session_close(wasm_pointer(session));
+}
+
+number session_fork(number session, number n) {
+    mote_session *fork;
+    mote_status status = pass(mote_session_fork(wasm_pointer(session), wasm_count(n), &fork));
+    return status ? status : wasm_address(fork);
+}
+
+int32_t session_truncate(number session, number n) {
+    return pass(mote_session_truncate(wasm_pointer(session), wasm_count(n)));
+}
+
+number session_length(number session) {
+    wasm_result = mote_session_tokens(wasm_pointer(session));
+    return mote_session_length(wasm_pointer(session));
+}
+
+int32_t session_feed(number session, number tokens, number n) {
+    return mote_session_feed(wasm_pointer(session), wasm_pointer(tokens), wasm_count(n), &wasm_error);
+}
+
+int32_t step(number rows, number n) {
+    const struct {
+        number session;
+        int32_t token, want_logits;
+    } *from = wasm_pointer(rows);
+    size_t n_rows = wasm_count(n);
+    mote_row *to = wasm_room(n_rows * (uint64_t)sizeof *to);
+    if (!to) return MOTE_E_MEMORY;
+    for (size_t i = 0; i < n_rows; i++)
+        to[i] = (mote_row){wasm_pointer(from[i].session), from[i].token, from[i].want_logits};
+    return mote_context_step(context, to, n_rows, &wasm_error);
+}
+
+number logits(number i) {
+    return wasm_address(mote_context_logits(context, wasm_count(i)));
+}
+
+number session_save(number session) {
+    const mote_session *from = wasm_pointer(session);
+    uint64_t bytes = mote_session_save_plan(from);
+    void *room = wasm_room(bytes);
+    if (!room) return MOTE_E_MEMORY;
+    mote_status status = mote_session_save(from, room, bytes, &wasm_error);
+    wasm_result = room;
+    return status ? status : (number)bytes;
+}
+
+number session_restore(number bytes, number n_bytes) {
+    mote_session *session;
+    mote_status status =
+        mote_session_restore(context, wasm_pointer(bytes), wasm_size(n_bytes), &session, &wasm_error);
+    return status ? status : wasm_address(session);
+}
