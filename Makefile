@@ -73,7 +73,7 @@ demo: ## installs what is missing, builds, fetches a real model and asks it a qu
 
 test: ## installs what is missing, builds, runs every test and check
 	@tools/install.sh build test
-	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli golden check
+	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli wasi golden check
 
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 
@@ -198,6 +198,7 @@ $(BUILD)/wasm-simd/%.o: %.c
 	$(WASM_CC) $(WASM_FLAGS) -msimd128 $(DEPEND) -c -o $@ $<
 
 include tools/wasm.mk
+include tools/wasi.mk
 
 # ---- install ----
 

@@ -32,6 +32,9 @@ clang-22|clang-22|clang: wasm objects, fuzzers
 llvm-nm-22|llvm-22|symbols of wasm objects
 clang-format-14|clang-format-14|formatting
 clang-tidy-14|clang-tidy-14|static analysis
+wasm-ld-22|lld-22|linker of WebAssembly modules
+/usr/lib/wasm32-wasi/crt1.o|wasi-libc|the C library of WASI modules
+/usr/lib/llvm-22/lib/clang/22/lib/wasi/libclang_rt.builtins-wasm32.a|libclang-rt-22-dev-wasm32|its arithmetic
 END
         aarch64) cat <<'END' ;;
 aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|a C compiler for AArch64

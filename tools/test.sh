@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the suites named (unit kernel fail bare aarch64 cli golden check), adds up what their runners counted, and
+# Runs the suites named (unit kernel fail bare aarch64 cli wasi golden check), adds up what their runners counted, and
 # ends with the line "N passed, N failed, N skipped". Exits 1 if anything failed. Whole logs stay in
 # $BUILD/test/<suite>.log.
 #
@@ -108,6 +108,10 @@ for suite in "$@"; do
             tail -n 20 "$log/peers.log" | sed 's/^/          /'
             echo "golden 0 1 0" >>"$log/total"
         fi
+        ;;
+    wasi)
+        build wasi "$BUILD/wasi/mote-wizer.wasm" wizer
+        one wasi wasi.test.mjs node --test --test-reporter=tap tests/wasi/wasi.test.mjs
         ;;
     check) for script in tools/check/*.sh; do one check "${script##*/}" "$script"; done ;;
     *) echo "test.sh: no such suite: $suite" >&2; exit 2 ;;

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "apps/cli/bench.h"
 
@@ -145,8 +144,7 @@ static int run_all(const struct bench_request *request, struct cli_model *model,
             if (!code) code = run_tests(request, model, tests, options, &progress, report);
             stop(model);
         }
-        struct rusage usage = {0};
-        if (!t && !getrusage(RUSAGE_SELF, &usage)) report->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+        if (!t) report->peak_bytes = mote_posix_peak_bytes();
         if (!code && !request->no_roof) measure_roof(request, request->threads.list[t], first, report);
         if (!code && cli_interrupted) code = CLI_INTERRUPTED;
     }

@@ -25,6 +25,12 @@ int cli_fail(int code, const char *format, ...) {
     return code;
 }
 
+#if defined(__wasi__)
+
+void cli_signals(void) {} /* a sandbox has none */
+
+#else
+
 static void interrupt(int signal_number) {
     (void)signal_number;
     if (cli_interrupted) _exit(CLI_INTERRUPTED);
@@ -50,3 +56,5 @@ void cli_signals(void) {
     action.sa_handler = lose_file;
     sigaction(SIGBUS, &action, NULL);
 }
+
+#endif

@@ -22,8 +22,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "apps/cli/generate.h"
 
@@ -31,7 +30,7 @@ enum { LEAST_CHUNK = 8, MOST_CHUNK = 128 };
 
 int cli_seed(uint64_t *seed) {
     while (!*seed)
-        if (getrandom(seed, sizeof *seed, 0) < 0 && errno != EINTR)
+        if (getentropy(seed, sizeof *seed))
             return cli_fail(CLI_FAILED, "no random numbers for a seed: %s", strerror(errno));
     return CLI_OK;
 }
@@ -294,9 +293,7 @@ static double rate(uint64_t n, double seconds) {
 
 void cli_stats_print(const struct cli_generator *generator) {
     const struct cli_stats *stats = &generator->stats;
-    struct rusage usage = {0};
     char peak[16];
-    getrusage(RUSAGE_SELF, &usage);
     fprintf(stderr,
             "load                %10.1f ms\n"
             "time to first token %10.1f ms\n"
@@ -309,6 +306,6 @@ void cli_stats_print(const struct cli_generator *generator) {
             rate(stats->n_prompt, stats->prompt_seconds), (unsigned long long)stats->n_prompt,
             (unsigned long long)stats->n_cached, rate(stats->n_decoded, stats->decode_seconds),
             (unsigned long long)stats->n_decoded, (unsigned long long)stats->n_guessed,
-            (unsigned long long)stats->n_right, cli_size((uint64_t)usage.ru_maxrss * 1024, peak),
+            (unsigned long long)stats->n_right, cli_size(mote_posix_peak_bytes(), peak),
             (unsigned long long)generator->sampling->sampler.seed);
 }

@@ -19,16 +19,18 @@ static int help(int argc, char **argv);
 
 static const struct command commands[] = {
     {"run", "answer one prompt, streaming to stdout", cli_run},
+#if !defined(__wasi__) /* what needs a terminal or the network */
     {"chat", "a conversation in the terminal", cli_chat},
     {"pull", "fetch a model by name or address", cli_pull},
     {"list", "the models of the catalogue and those fetched", cli_list},
     {"rm", "remove a fetched model", cli_rm},
+    {"convert", "llama2.c checkpoints to GGUF", cli_convert},
+#endif
     {"info", "what a model file holds, and the memory it needs", cli_info},
     {"tokenize", "text from stdin to tokens", cli_tokenize},
     {"detokenize", "token ids from stdin to text", cli_detokenize},
     {"perplexity", "how well a model predicts a text", cli_perplexity},
     {"bench", "prompt and decode speed", cli_bench},
-    {"convert", "llama2.c checkpoints to GGUF", cli_convert},
     {"version", "print the version", version},
     {"help", "this text, or that of a command", help},
 };

@@ -42,9 +42,12 @@ static char *amount(const struct cli_progress *progress, uint64_t n, char *out) 
 }
 
 static int width(void) {
+#if defined(TIOCGWINSZ)
     struct winsize size = {0};
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || size.ws_col < 20) return 80;
-    return size.ws_col < LINE ? size.ws_col : LINE - 1;
+    if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col >= 20)
+        return size.ws_col < LINE ? size.ws_col : LINE - 1;
+#endif
+    return 80;
 }
 
 /* The text to the right of the bar. rate 0, seconds < 0: not known. */

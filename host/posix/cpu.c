@@ -70,6 +70,14 @@ uint32_t mote_posix_cpu(void) {
     X("dotprod", MOTE_CPU_NEON | MOTE_CPU_DOTPROD)                                                           \
     X("i8mm", MOTE_CPU_NEON | MOTE_CPU_DOTPROD | MOTE_CPU_I8MM)
 
+#elif defined(__wasm_simd128__)
+
+uint32_t mote_posix_cpu(void) {
+    return MOTE_CPU_SIMD128;
+}
+
+#define LEVELS(X) X("scalar", 0) X("simd128", MOTE_CPU_SIMD128)
+
 #else
 
 uint32_t mote_posix_cpu(void) {

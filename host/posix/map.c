@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,4 +62,9 @@ void *mote_posix_block_open(uint64_t n_bytes) {
 
 void mote_posix_block_close(void *block, uint64_t n_bytes) {
     if (block) munmap(block, n_bytes ? (size_t)n_bytes : 1);
+}
+
+uint64_t mote_posix_peak_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? 0 : (uint64_t)usage.ru_maxrss * 1024;
 }

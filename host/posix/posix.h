@@ -17,6 +17,9 @@ extern const char *const mote_posix_cpu_levels[];
 /* Physical cores this process may use (affinity and cgroup quota respected), at least 1. */
 uint32_t mote_posix_cores(void);
 
+/* The most memory this process has held so far, in bytes; 0 if it cannot be told. */
+uint64_t mote_posix_peak_bytes(void);
+
 /* Threads and clock. n_threads 0: mote_posix_cores(); cpu is masked with what the machine has.
  * Returns NULL when memory or threads run out (errno says). */
 struct mote_posix_host;

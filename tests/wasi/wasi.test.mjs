@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command as a WASI module, under node:wasi and, where npm brings it, under Wasmtime: the same answers and
+// the same bits as the native command, and the same manners when something is wrong.
+//
+//     make wasi && node --test tests/wasi/wasi.test.mjs
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { file, folder, model, mote } from '../cli/tiny.mjs';
+
+const build = process.env.BUILD ?? 'build';
+const module = path.resolve(process.env.MOTE_WASI ?? 'dist/mote-wasi.wasm');
+const wizer = path.join(build, 'npm/node_modules/@bytecodealliance/wizer-linux-x64/wizer');
+
+// One run in a process of its own; `granted` is the only directory it sees, as /m.
+const RUN = `
+import { WASI } from 'node:wasi';
+import fs from 'node:fs';
+const [module, granted, ...args] = process.argv.slice(1);
+const begun = performance.now();
+const wasi = new WASI({ version: 'preview1', args: ['mote', ...args], env: {}, preopens: { '/m': granted }, returnOnExit: true });
+const compiled = await WebAssembly.compile(fs.readFileSync(module));
+const instance = await WebAssembly.instantiate(compiled, wasi.getImportObject());
+process.exitCode = wasi.start(instance);
+if (process.env.TIMES) process.stderr.write('whole ' + (performance.now() - begun) + ' ms\\n');
+`;
+function sandboxed(args, { input = '', bytes = false, env = {} } = {}) {
+    const result = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', RUN, module, folder, ...args], {
+        input, encoding: bytes ? 'buffer' : 'utf8', timeout: 120_000, env: { ...process.env, ...env },
+    });
+    return { code: result.status ?? result.signal, stdout: result.stdout, stderr: result.stderr };
+}
+const inside = (name) => `/m/${path.basename(name)}`;
+const greedy = ['--temp', '0', '-n', '40'];
+fs.writeFileSync(file('text'), 'the rain falls mainly in the plain, and then it stops; '.repeat(6));
+
+test('it answers as the native command does', () => {
+    for (const prompt of ['the rain', 'a', '\u00e9t\u00e9'])  {
+        const native = mote(['run', model, '--raw', prompt, ...greedy], { bytes: true });
+        const here = sandboxed(['run', inside(model), '--raw', prompt, ...greedy], { bytes: true });
+        assert.equal(here.code, 0, String(here.stderr));
+        assert.deepEqual(here.stdout, native.stdout);
+    }
+    const seeded = ['--raw', 'the', '--seed', '7', '-n', '30', '--temp', '1.2'];
+    assert.equal(sandboxed(['run', inside(model), ...seeded]).stdout, mote(['run', model, ...seeded]).stdout);
+});
+
+test('the same bits', () => {
+    for (const more of [[], ['--kv', 'q8_0'], ['--rows', '7'], ['--cpu', 'scalar']]) {
+        const native = mote(['perplexity', model, '-f', file('text'), '--logits-sha256', ...more.filter((x) => x)]);
+        const here = sandboxed(['perplexity', inside(model), '-f', '/m/text', '--logits-sha256', ...more]);
+        assert.equal(here.code, 0, here.stderr);
+        assert.match(here.stdout, /logits-sha256 [0-9a-f]{64}/);
+        assert.equal(here.stdout, native.stdout);
+    }
+});
+
+test('tokens and text from pipes, and what is in a file', () => {
+    const text = 'the rain\nin Spain \u{1f327} \xff';
+    const ids = sandboxed(['tokenize', inside(model), '--ids'], { input: text });
+    assert.equal(ids.stdout, mote(['tokenize', model, '--ids'], { input: text }).stdout);
+    assert.equal(sandboxed(['detokenize', inside(model)], { input: ids.stdout }).stdout,
+        mote(['detokenize', model], { input: ids.stdout }).stdout);
+    const native = JSON.parse(mote(['info', model, '--json']).stdout);
+    const here = JSON.parse(sandboxed(['info', inside(model), '--json']).stdout);
+    assert.ok(here.memory.context_bytes > 0 && here.memory.context_bytes <= native.memory.context_bytes); // shorter addresses
+    delete here.memory;
+    delete native.memory;
+    assert.deepEqual(here, native);
+    const bench = JSON.parse(sandboxed(['bench', inside(model), '--json', '--pp', '8', '--tg', '4']).stdout);
+    assert.ok(bench.pp_tokens_per_second > 0 && bench.tg_tokens_per_second > 0);
+    assert.equal(bench.cpu, 'simd128');
+});
+
+test('what is wrong is said, with the native exit codes', () => {
+    fs.writeFileSync(file('broken.gguf'), fs.readFileSync(model).subarray(0, 3000));
+    fs.writeFileSync(file('empty.gguf'), '');
+    for (const [args, code, text] of [
+        [['run', '/m/none.gguf', '-p', 'x'], 3, /none\.gguf: No such file/],
+        [['run', '/etc/passwd', '-p', 'x'], 3, /passwd: /], // no directory that was granted
+        [['run', '/m/../../etc/passwd', '-p', 'x'], 3, /passwd: /],
+        [['run', '/m', '-p', 'x'], 3, /\/m: /],
+        [['run', '/m/broken.gguf', '-p', 'x'], 3, /broken\.gguf: .*\(at byte \d+\)/],
+        [['run', '/m/empty.gguf', '-p', 'x'], 3, /empty\.gguf: /],
+        [['run', '-p', 'x'], 2, /no model/],
+        [['run', inside(model), '--raw', 'the rain '.repeat(400)], 5, /context/],
+        [['pull', 'tinyllama'], 2, /unknown command 'pull'/],
+        [['run', inside(model), '--nonsense'], 2, /nonsense/],
+    ]) {
+        const result = sandboxed(args);
+        assert.equal(result.code, code, `${args.join(' ').slice(0, 80)}: ${result.stderr}`);
+        assert.equal(result.stdout, '');
+        assert.match(result.stderr, text);
+    }
+});
+
+test('under Wasmtime: the same answer and the same bits', { skip: fs.existsSync(wizer) ? false : 'no wizer for this machine' }, () => {
+    const wasmtime = (...args) => {
+        const result = spawnSync(wizer, ['--allow-wasi', '--inherit-stdio=true', '--inherit-env=true', '--wasm-bulk-memory=true', '--wasm-simd=true',
+            '--mapdir', `/m::${folder}`, path.resolve(build, 'wasi/mote-wizer.wasm'), '-o', file('snapshot.wasm')],
+        { encoding: 'utf8', env: { ...process.env, MOTE_ARGUMENTS: args.join('\n') }, timeout: 120_000 });
+        assert.equal(result.status, 0, result.stderr);
+        assert.match(result.stderr, /^exit 0$/m);
+        return result.stdout;
+    };
+    assert.equal(wasmtime('run', inside(model), '--raw', 'the rain', ...greedy), mote(['run', model, '--raw', 'the rain', ...greedy]).stdout);
+    assert.equal(wasmtime('perplexity', inside(model), '-f', '/m/text', '--logits-sha256'),
+        mote(['perplexity', model, '-f', file('text'), '--logits-sha256']).stdout);
+});
