@@ -9,7 +9,7 @@ WASI_O    := $(BUILD)/wasi
 WASI_LIBS := $(WASI_O)/sources
 WASI_CLI  := bench bench_plot bench_print bench_run bench_work buffer draft draft_lookup draft_model fail generate \
 	info main model options perplexity print progress prompt roof roof_ref run tokenize
-WASI_C    := $(CORE_C) host/posix/cpu.c $(wildcard host/wasi/*.c apps/wasi/*.c) $(WASI_CLI:%=apps/cli/%.c)
+WASI_C    := $(CORE_C) host/posix/cpu.c $(wildcard host/wasi/*.c apps/cli/*_wasi.c) $(WASI_CLI:%=apps/cli/%.c)
 WASI_OBJ  := $(WASI_C:%.c=$(WASI_O)/%.o)
 WASI_JANSSON := dump error hashtable hashtable_seed load memory pack_unpack strbuffer strconv utf value version
 WASI_LIB_O   := $(WASI_JANSSON:%=$(WASI_O)/jansson/%.o) $(WASI_O)/libmd/sha2.o

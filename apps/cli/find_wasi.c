@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * find.c: where a model is, in a sandbox: where its path says. There is no catalogue and no network. */
+ * find_wasi.c: where a model is, in a sandbox: where its path says. There is no catalogue and no network. */
+#if defined(__wasi__)
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,3 +14,5 @@ int cli_model_find(const char *model, int yes, char **path) {
     *path = strdup(model);
     return *path ? CLI_OK : cli_fail(CLI_MEMORY, "not enough memory");
 }
+
+#endif
