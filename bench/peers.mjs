@@ -18,18 +18,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { chart } from './chart.mjs';
+import { MODELS, MOTE, file, folder, machine, median, root } from './models.mjs';
 
-const root = resolve(fileURLToPath(new URL('.', import.meta.url)), '..');
-const build = resolve(root, process.env.BUILD ?? 'build');
-const MOTE = join(build, 'mote');
 const modules = fs.realpathSync(join(root, 'tests/golden/node_modules'));
-const cache = join(process.env.XDG_CACHE_HOME || join(os.homedir(), '.cache'), 'mote');
-const folder = join(cache, 'bench');
-fs.mkdirSync(folder, { recursive: true });
 
 const PROMPT = 512;
 const DECODE = 48;
@@ -45,31 +39,6 @@ const full = has('full');
 const turns = Number(value('--turns') ?? (full ? 5 : 3));
 const only = value('--only') ?? '';
 if (!Number.isInteger(turns) || turns < 1) throw new Error('--turns takes a whole number from 1');
-
-// ---- models ----
-
-const MODELS = {
-    '135m Q8_0': { shape: '135m', type: 'Q8_0', bytes: 145e6 },
-    '1b Q4_0': { shape: '1b', type: 'Q4_0', bytes: 700e6 },
-    '1b Q8_0': { shape: '1b', type: 'Q8_0', bytes: 1320e6 },
-    '1b Q4_K_M': { shape: '1b', type: 'Q4_K_M', bytes: 810e6 },
-    'TinyLlama IQ2_XXS': { catalogue: 'tinyllama' },
-};
-
-/** The path of a model: made with random weights once, or pulled. */
-function file(name) {
-    const { shape, type, bytes, catalogue } = MODELS[name];
-    if (catalogue) return execFileSync(MOTE, ['pull', '-q', catalogue], { encoding: 'utf8' }).trim().split('\n').at(-1);
-    const path = join(folder, `${shape}-${type}.gguf`);
-    if (fs.existsSync(path)) return path;
-    const { bavail, bsize } = fs.statfsSync(folder);
-    if (bavail * bsize < bytes + 1e9)
-        throw new Error(`${name} needs ${Math.round(bytes / 1e6)} MB and a gigabyte to spare below ${folder}`);
-    console.error(`making ${name}`);
-    execFileSync(join(build, 'mote-synth'), ['--shape', shape, '--type', type, '-o', `${path}.new`], { stdio: 'ignore' });
-    fs.renameSync(`${path}.new`, path);
-    return path;
-}
 
 // ---- the two engines ----
 
@@ -223,19 +192,6 @@ function plan() {
 }
 
 // ---- results ----
-
-/** The processor's name, family and model, and how many of it: no more is told of the machine. */
-function machine() {
-    const info = fs.existsSync('/proc/cpuinfo') ? fs.readFileSync('/proc/cpuinfo', 'utf8') : '';
-    const field = (name) => info.match(new RegExp(`^${name}\\s*:\\s*(.+)$`, 'm'))?.[1] ?? '';
-    const words = [os.cpus()[0]?.model || 'unknown', field('cpu family'), field('model'), `${os.cpus().length}c`];
-    return words.join(' ').toLowerCase().replace(/\((r|tm)\)|@.*ghz/g, '').replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
-}
-
-const median = (list) => {
-    const sorted = [...list].sort((a, b) => a - b);
-    return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-};
 
 function summary(test, pairs) {
     const { unit, more } = KINDS[test.kind];
