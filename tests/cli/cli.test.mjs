@@ -462,6 +462,16 @@ test('chat on a terminal: Ctrl-C stops the answer, not the program', { skip: noT
     assert.equal(result.code, 0, JSON.stringify(result.stdout.slice(-2000)));
 });
 
+test('an answer cannot command the terminal, and goes to a pipe as it is', { skip: noTerminal }, async () => {
+    const args = ['run', model, '--raw', 'the rain', '-n', '300', '--temp', '3', '--seed', '5', '--context-shift'];
+    const piped = mote(args).stdout;
+    assert.match(piped, /[\x00-\x08\x0b-\x1f\x7f]/, 'this answer has no control characters');
+    const line = args.map((word) => `'${word}'`).join(' ');
+    const shown = (await begin('script', ['-qec', `"$MOTE" ${line}`, '/dev/null'], () => {})).stdout.replace(/\r\n/g, '\n');
+    assert.doesNotMatch(shown, /[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+    assert.equal(shown.replace(/[\u2400-\u241f\u2421\ufffd]/g, '').trim(), piped.replace(/[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\ufffd]/g, '').trim());
+});
+
 // ---- convert ----
 
 test('convert refuses what is no checkpoint, and leaves nothing behind', () => {
