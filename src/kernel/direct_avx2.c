@@ -32,9 +32,11 @@ INLINE ints dots(ints sum, const ints *w, const int8_t *x, const uint8_t *at, in
 }
 
 #include "kernel/direct_type_x86.h"
+#include "kernel/unpack_x86.h"
 
 void mote_kernel_direct_overlay__avx2(struct mote_kernels *table) {
     overlay_direct(table);
+    overlay_unpack(table);
 }
 
 #endif

@@ -16,9 +16,11 @@ INLINE ints add_dot(ints sum, ints w, ints x) {
 
 #include "kernel/direct_dot_x86.h"
 #include "kernel/direct_type_x86.h"
+#include "kernel/unpack_x86.h"
 
 void mote_kernel_direct_overlay__avx512vnni(struct mote_kernels *table) {
     overlay_direct(table);
+    overlay_unpack(table);
 }
 
 #endif
