@@ -1,16 +1,151 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// remote.ts: the page's end of the line to the engine's worker.
+// remote.ts: the page's end of the line to the engine's worker. Requests get numbers, answers find their way back by
+// them; when the worker is gone, for whatever reason, all that wait are told.
 
-import type { ModelStats } from "./types.js";
+import { MoteError } from "./errors.js";
+import { needsThreads, spawn, wrapWorker, type Spawned } from "./platform.js";
+import { unpackError, type FromWorker } from "./protocol.js";
+import type { LoadProgress, ModelStats } from "./types.js";
 
 export interface CallOptions {
     signal?: AbortSignal;
     onPiece?: (piece: string) => void;
+    onProgress?: (progress: LoadProgress) => void;
 }
 
-export interface Remote {
-    stats: ModelStats;
-    call<T>(op: string, args: Record<string, unknown>, options?: CallOptions): Promise<T>;
-    close(): Promise<void>;
+interface Waiting extends CallOptions {
+    resolve: (value: never) => void;
+    reject: (error: MoteError) => void;
+}
+
+const NO_STATS: ModelStats = {
+    promptTokens: 0, cachedTokens: 0, generatedTokens: 0, promptSeconds: 0, decodeSeconds: 0, steps: 0, rows: 0,
+    active: 0, waiting: 0, sessions: 0, positions: 0, memoryBytes: 0,
+}; // prettier-ignore
+/** How long the worker may take to end in order. */
+const CLOSE_MS = 2000;
+
+/** The worker's script. */
+export const script = new URL("./worker.js", import.meta.url).href;
+
+async function makeWorker(): Promise<Spawned> {
+    if (needsThreads) return spawn(script);
+    try {
+        // Bundlers know this form, and put the script where it will be found.
+        return wrapWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "mote" }));
+    } catch (error) {
+        // A worker's script must be of the page's origin; a script that imports another one need not be.
+        if ((error as Error).name !== "SecurityError") throw error;
+        const shim = URL.createObjectURL(new Blob([`import ${JSON.stringify(script)};`], { type: "text/javascript" }));
+        return wrapWorker(new Worker(shim, { type: "module", name: "mote" }));
+    }
+}
+
+export class Remote {
+    stats: ModelStats = NO_STATS;
+    readonly #worker: Spawned;
+    readonly #waiting = new Map<number, Waiting>();
+    readonly #buffers: Uint8Array[];
+    #last = 0;
+    #gone: MoteError | undefined;
+    #closing: Promise<void> | undefined;
+
+    private constructor(worker: Spawned, buffers: Uint8Array[]) {
+        this.#worker = worker;
+        this.#buffers = buffers;
+        worker.listen((message: FromWorker) => this.#hear(message));
+        worker.onError((message) => this.#end(new MoteError("internal", `the engine's worker failed: ${message}`)));
+        worker.post({ role: "engine" });
+        worker.hold(false);
+    }
+
+    /** A new worker. `buffers` are what it may ask bytes of. */
+    static async start(buffers: Uint8Array[] = []): Promise<Remote> {
+        try {
+            return new Remote(await makeWorker(), buffers);
+        } catch (error) {
+            throw new MoteError("unsupported", `no worker can be made here: ${(error as Error).message}`);
+        }
+    }
+
+    call<T>(op: string, args: object, options: CallOptions = {}): Promise<T> {
+        const { signal } = options;
+        if (this.#gone) return Promise.reject(this.#gone);
+        if (signal?.aborted) return Promise.reject(new MoteError("aborted", "stopped"));
+        const id = ++this.#last;
+        return new Promise<T>((resolve, reject) => {
+            const stop = (): void => this.#worker.post({ abort: id });
+            const settle = (): void => {
+                signal?.removeEventListener("abort", stop);
+                this.#waiting.delete(id);
+                if (this.#waiting.size === 0) this.#worker.hold(false);
+            };
+            this.#waiting.set(id, {
+                ...options,
+                resolve: (value) => (settle(), resolve(value)),
+                reject: (error) => (settle(), reject(error)),
+            });
+            this.#worker.hold(true);
+            signal?.addEventListener("abort", stop, { once: true });
+            try {
+                this.#worker.post({ id, op, args });
+            } catch (error) {
+                this.#waiting.get(id)?.reject(new MoteError("argument", `an argument cannot be sent to a worker: ${(error as Error).message}`));
+            }
+        });
+    }
+
+    close(): Promise<void> {
+        this.#closing ??= this.#close();
+        return this.#closing;
+    }
+
+    async #close(): Promise<void> {
+        if (!this.#gone) {
+            let timer: ReturnType<typeof setTimeout> | undefined;
+            const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_MS)));
+            await Promise.race([this.call("close", {}).catch(() => undefined), patience]);
+            clearTimeout(timer);
+        }
+        this.#end(new MoteError("closed", "the model was closed"));
+    }
+
+    #end(error: MoteError): void {
+        if (this.#gone) return;
+        this.#gone = error;
+        this.#worker.terminate();
+        this.#buffers.length = 0;
+        for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
+    }
+
+    #hear(message: FromWorker): void {
+        if ("want" in message) void this.#supply(message);
+        else if ("pieces" in message) {
+            this.stats = message.stats;
+            for (const [id, text] of message.pieces) this.#waiting.get(id)?.onPiece?.(text);
+        } else if ("stats" in message) this.stats = message.stats;
+        else if ("progress" in message) this.#waiting.get(message.id)?.onProgress?.(message.progress);
+        else if ("error" in message) this.#waiting.get(message.id)?.reject(unpackError(message.error));
+        else this.#waiting.get(message.id)?.resolve(message.value as never);
+    }
+
+    async #supply(message: { want: number } & ({ buffer: number; at: number; bytes: number } | { persist: true })): Promise<void> {
+        if ("persist" in message) {
+            this.#worker.post({ supply: message.want, granted: await persist() });
+            return;
+        }
+        const bytes = (this.#buffers[message.buffer] ?? new Uint8Array(0)).slice(message.at, message.at + message.bytes);
+        this.#worker.post({ supply: message.want, bytes }, [bytes.buffer]);
+    }
+}
+
+/** Asks the browser not to evict what is stored. */
+export async function persist(): Promise<boolean> {
+    const storage = (globalThis.navigator as Navigator | undefined)?.storage;
+    try {
+        return (await storage?.persisted?.()) || ((await storage?.persist?.()) ?? false);
+    } catch {
+        return false;
+    }
 }

@@ -162,7 +162,7 @@ export interface ModelInfo {
     /** Bytes of WebAssembly memory, all in all; and of them the context: KV cache, activations, logits. */
     memoryBytes: number;
     contextBytes: number;
-    /** Where the file is kept: `stored:…` or its URL; empty if it is in memory only. */
+    /** Under what name the file is in storage: `stored:…` or its URL; empty if it is not. */
     stored: string;
     /** Seconds that `Mote.load` took, without downloading. */
     loadSeconds: number;
@@ -189,8 +189,8 @@ export interface ModelStats {
 
 /** A model kept in storage. */
 export interface StoredModel {
-    /** What `Mote.load` and `Mote.remove` take: its URL, or `stored:NAME`. */
-    source: string;
+    /** What `Mote.load` and `Mote.remove` take: its URL, the URLs of its parts, or `stored:NAME`. */
+    source: string | string[];
     /** Last part of the URL, or NAME. */
     name: string;
     /** Bytes of the file; 0 while not yet known. */
@@ -198,7 +198,7 @@ export interface StoredModel {
     /** Bytes that are there. */
     loaded: number;
     complete: boolean;
-    /** Its sha256 in hex, if one was given and checked. */
+    /** Its sha256 in hex (of several parts: theirs), if one was given and checked. */
     sha256?: string;
     /** Milliseconds since 1970. */
     created: number;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// build.mjs: src/ and the modules of ../../dist into dist/: two scripts, the service worker, types, and WebAssembly.
+// `node build.mjs --watch` goes on building the scripts as they change.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, context } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = join(here, "dist");
+const wasm = process.env.DIST ?? join(here, "../../dist");
+const MODULES = ["mote", "mote-threads", "mote-simd", "mote-64"];
+/** What the package may weigh, unpacked. */
+const MOST_BYTES = 400_000;
+
+process.chdir(here);
+mkdirSync(out, { recursive: true });
+for (const name of MODULES) {
+    const module = join(wasm, `${name}.wasm`);
+    if (!existsSync(module)) throw new Error(`there is no ${name}.wasm yet: make wasm`);
+    copyFileSync(module, join(out, `${name}.wasm`));
+}
+copyFileSync("../../LICENSE", "LICENSE");
+copyFileSync("src/coi.js", join(out, "coi.js"));
+
+const options = {
+    entryPoints: ["src/index.ts", "src/worker.ts"],
+    outdir: out,
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    legalComments: "none",
+    banner: { js: "// SPDX-License-Identifier: Apache-2.0" },
+    logLevel: "warning",
+};
+if (process.argv.includes("--watch")) {
+    await (await context(options)).watch();
+} else {
+    await build(options);
+    types();
+    weigh();
+}
+
+/** Declarations of what the index leads to, and of nothing else. */
+function types() {
+    const made = join(out, "types");
+    execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", ".", "--emitDeclarationOnly", "--outDir", made], { stdio: "inherit" });
+    const copy = (name) => {
+        if (existsSync(join(out, name)) && copied.has(name)) return;
+        copied.add(name);
+        const text = readFileSync(join(made, name), "utf8");
+        writeFileSync(join(out, name), text);
+        for (const [, next] of text.matchAll(/from "\.\/([\w-]+)\.js"/g)) copy(`${next}.d.ts`);
+    };
+    const copied = new Set();
+    for (const name of readdirSync(out)) if (name.endsWith(".d.ts")) rmSync(join(out, name));
+    copy("index.d.ts");
+    rmSync(made, { recursive: true });
+}
+
+function weigh() {
+    const files = [...readdirSync(out).map((name) => join(out, name)), "README.md", "LICENSE", "package.json"];
+    const total = files.reduce((sum, file) => sum + (existsSync(file) ? statSync(file).size : 0), 0);
+    for (const name of readdirSync(out)) console.log(String(statSync(join(out, name)).size).padStart(8), name);
+    console.log(String(total).padStart(8), "the package, unpacked");
+    if (total > MOST_BYTES) {
+        console.error(`that is more than ${MOST_BYTES}`);
+        process.exitCode = process.env.MOTE_PACKAGE_ANY_SIZE ? 0 : 1;
+    }
+}

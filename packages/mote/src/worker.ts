@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// worker.ts: the worker's script. Its first message says whether it is the engine's worker or one of its threads.
+
+import { downloadModel, storeBlob, type Host } from "./acquire.js";
+import { Engine } from "./engine.js";
+import { MoteError } from "./errors.js";
+import { load } from "./load.js";
+import { parentPort, type Port } from "./platform.js";
+import { Progress } from "./progress.js";
+import { packError, type DownloadArgs, type FromWorker, type LoadArgs, type ThreadModule, type ToThread, type ToWorker } from "./protocol.js";
+import { Service } from "./service.js";
+import { openStorage, type Storage } from "./storage.js";
+
+const port = await parentPort();
+let handle: ((message: never) => void) | undefined;
+port.listen((message: { role?: string }) => {
+    if (handle) handle(message as never);
+    else if (message.role === "thread") thread(message as ThreadModule);
+    else handle = engine(port) as (message: never) => void;
+});
+
+/* ---- a thread ---- */
+
+function thread(start: ThreadModule): void {
+    try {
+        const instance = new Engine(start.module, start.memory, start.wide);
+        handle = ((message: ToThread) => {
+            if ("go" in message) instance.runThread(message.go);
+        }) as (message: never) => void;
+        port.post({ ready: true });
+    } catch (error) {
+        port.post({ failed: String(error) });
+    }
+}
+
+/* ---- the engine ---- */
+
+function engine(page: Port): (message: ToWorker) => void {
+    const calls = new Map<number, AbortController>();
+    const supplies = new Map<number, (message: { bytes?: Uint8Array; granted?: boolean }) => void>();
+    let service: Service | undefined;
+    let broken: unknown;
+    let pieces: [number, string][] = [];
+    let wants = 0;
+    const post = (message: FromWorker, transfer?: Transferable[]): void => page.post(message, transfer);
+
+    const want = (ask: { buffer: number; at: number; bytes: number } | { persist: true }): Promise<{ bytes?: Uint8Array; granted?: boolean }> =>
+        new Promise((resolve) => {
+            supplies.set(++wants, resolve);
+            post({ want: wants, ...ask } as FromWorker);
+        });
+
+    const flush = (): void => {
+        if (!service) return;
+        if (pieces.length > 0) post({ pieces, stats: service.stats() });
+        else post({ stats: service.stats() });
+        pieces = [];
+    };
+
+    /** After what is no MoteError, in the engine, nothing of it is sure. */
+    const onBroken = (error: unknown): void => {
+        broken = error;
+        service?.close(new MoteError("internal", packError(error).message));
+    };
+
+    const host = (id: number, signal: AbortSignal, storage: Storage | undefined): Host => ({
+        signal,
+        storage,
+        progress: new Progress((progress) => post({ id, progress })),
+        pull: async (buffer, at, bytes) => (await want({ buffer, at, bytes })).bytes ?? new Uint8Array(0),
+        persist: async () => (await want({ persist: true })).granted ?? false,
+    });
+
+    async function run(id: number, op: string, args: Record<string, unknown>, signal: AbortSignal): Promise<unknown> {
+        if (broken !== undefined) throw new MoteError("internal", packError(broken).message);
+        if (op === "load" || op === "download" || op === "store") {
+            const storage = await openStorage();
+            const with_ = host(id, signal, storage);
+            if (op === "download") return downloadModel(args as unknown as DownloadArgs, with_);
+            if (op === "store") {
+                const { blob, name, ...rest } = args as unknown as DownloadArgs & { blob: Blob; name: string };
+                return storeBlob(blob, name, rest, with_);
+            }
+            const loaded = await load(args as unknown as LoadArgs, with_);
+            service = new Service(loaded, storage, flush, onBroken);
+            post({ stats: service.stats() });
+            return service.info;
+        }
+        if (!service) throw new MoteError("closed", "there is no model");
+        if (op === "close") {
+            service.close(new MoteError("closed", "the model was closed"));
+            service = undefined;
+            return undefined;
+        }
+        return service.call(op, args, { signal, onPiece: (text) => pieces.push([id, text]) });
+    }
+
+    async function answer(id: number, op: string, args: Record<string, unknown>): Promise<void> {
+        const controller = new AbortController();
+        calls.set(id, controller);
+        try {
+            const value = await run(id, op, args, controller.signal);
+            flush();
+            const transfer = ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
+            post({ id, value }, transfer);
+        } catch (error) {
+            if (error instanceof WebAssembly.RuntimeError) onBroken(error);
+            flush();
+            post({ id, error: packError(controller.signal.aborted && !(error instanceof MoteError) ? new MoteError("aborted", "stopped") : error) });
+        } finally {
+            calls.delete(id);
+        }
+    }
+
+    return (message) => {
+        if ("abort" in message) calls.get(message.abort)?.abort();
+        else if ("supply" in message) {
+            supplies.get(message.supply)?.(message);
+            supplies.delete(message.supply);
+        } else if ("op" in message) void answer(message.id, message.op, message.args);
+    };
+}
