@@ -31,7 +31,7 @@ const options = {
     bundle: true,
     format: "esm",
     target: "es2022",
-    minify: true,
+    minify: !process.argv.includes("--plain"),
     legalComments: "none",
     banner: { js: "// SPDX-License-Identifier: Apache-2.0" },
     logLevel: "warning",

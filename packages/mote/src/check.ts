@@ -4,7 +4,7 @@
 // names the one that is not.
 
 import { MoteError } from "./errors.js";
-import type { Sampling } from "./scheduler.js";
+import type { Generate } from "./scheduler.js";
 import type { ChatMessage } from "./types.js";
 
 const bad = (what: string, wanted: string): MoteError => new MoteError("argument", `${what} must be ${wanted}`);
@@ -47,13 +47,7 @@ export function variables(value: unknown): string {
     return JSON.stringify(value);
 }
 
-export interface Generate {
-    sampling: Sampling;
-    maxTokens: number;
-    stop: string[];
-}
-
-export function generate(value: unknown): Generate {
+export function generate(value: unknown, continues = false): Generate {
     const o = (value ?? {}) as Record<string, unknown>;
     const stop = o["stop"] === undefined ? [] : Array.isArray(o["stop"]) ? (o["stop"] as unknown[]) : [o["stop"]];
     return {
@@ -66,6 +60,7 @@ export function generate(value: unknown): Generate {
             repeatLast: integer(o["repeatLast"], "repeatLast", 0, 0x7fffffff, 64),
             seed: integer(o["seed"], "seed", 0, Number.MAX_SAFE_INTEGER, Math.floor(Math.random() * 2 ** 32)),
         },
+        continues,
         maxTokens: integer(o["maxTokens"], "maxTokens", 1, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
         stop: stop.map((item, i) => {
             if (text(item, `stop[${i}]`) === "") throw bad(`stop[${i}]`, "a text of at least one character");

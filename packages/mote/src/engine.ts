@@ -113,8 +113,10 @@ export function memoryLimits(bytes: Uint8Array): MemoryLimits {
             continue;
         }
         for (let n = leb(); n > 0; n--) {
-            at += leb();
-            at += leb();
+            for (let names = 0; names < 2; names++) {
+                const length = leb();
+                at += length;
+            }
             if (bytes[at++] !== 2) break;
             const flags = leb();
             const initial = leb();

@@ -90,10 +90,14 @@ export function choose(abilities: Abilities, wanted: number | "auto", needed: nu
     if (forced) {
         if (forced === "mote-threads" && !abilities.threads) throw new MoteError("unsupported", "mote-threads needs shared memory: a page that is cross-origin isolated");
         if (forced === "mote-64" && !abilities.memory64) throw new MoteError("unsupported", "mote-64 needs an engine with 64-bit memories");
-        return { module: forced, threads: forced === "mote-threads" ? Math.max(1, threads) : 1, why: "asked for by name" };
+        const several = abilities.threads && (forced === "mote-threads" || forced === "mote-64");
+        return { module: forced, threads: several ? Math.max(1, threads) : 1, why: "asked for by name" };
     }
     if (needed > LIMIT32) {
-        if (abilities.memory64 && abilities.relaxedSimd) return { module: "mote-64", threads: 1, why: "the model needs more than 4 GB, so 64-bit addresses; one thread" };
+        if (abilities.memory64 && abilities.relaxedSimd) {
+            const n = abilities.threads ? Math.max(1, threads) : 1;
+            return { module: "mote-64", threads: n, why: `the model needs more than 4 GB, so 64-bit addresses; threads: ${n}` };
+        }
         throw new MoteError("memory", `the model needs ${needed} bytes, this engine's WebAssembly addresses ${LIMIT32}`, { needed, available: LIMIT32 });
     }
     if (!abilities.relaxedSimd) return { module: "mote-simd", threads: 1, why: "plain SIMD: this engine has no relaxed SIMD, or sums it wrongly; one thread" };

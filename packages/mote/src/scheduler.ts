@@ -34,6 +34,14 @@ export interface Sampling {
     seed: number;
 }
 
+export interface Generate {
+    sampling: Sampling;
+    maxTokens: number;
+    stop: string[];
+    /** The answer is the rest of the prompt's text. */
+    continues: boolean;
+}
+
 export interface JobRequest {
     prompt: Int32Array;
     /** The user's session, or one is found. */
@@ -41,7 +49,7 @@ export interface JobRequest {
     /** Feed the prompt behind what the session holds, rather than make it hold the prompt. */
     append?: boolean;
     /** Without, the job ends when the prompt is read. */
-    generate?: { sampling: Sampling; maxTokens: number; stop: string[] };
+    generate?: Generate;
     onPiece?: (text: string) => void;
 }
 
@@ -177,7 +185,7 @@ export class Scheduler {
             }
             this.#waiting.shift();
             if (!job.begun) job.stream = this.#free.pop()!;
-            if (job.generate && !job.begun) this.engine.openStream(job.stream, job.generate.sampling);
+            if (job.generate && !job.begun) this.#open(job, job.generate);
             job.begun = true;
             this.#active.push(job);
         }
@@ -185,6 +193,12 @@ export class Scheduler {
             const { most } = this.sequences;
             this.#end(this.#waiting[0]!, new MoteError("sessions", `all ${most} sessions are held by the user`, { needed: most + 1, available: most }));
         }
+    }
+
+    #open(job: Job, { sampling, continues }: Generate): void {
+        this.engine.openStream(job.stream, sampling);
+        // A text that goes on keeps the space it begins with: the last token of the prompt is what comes before it.
+        if (continues) this.engine.piece(job.stream, job.tokens[job.tokens.length - 1]!);
     }
 
     /** Finds the sequence that a job runs in, and what it holds of the prompt already. */

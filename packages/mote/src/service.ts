@@ -87,7 +87,7 @@ export class Service {
 
     readonly #requests: Record<string, (args: Args, call: Call, sequence?: Sequence) => unknown> = {
         generate: (args, call, sequence) => {
-            const generate = check.generate(args["options"]);
+            const generate = check.generate(args["options"], args["prompt"] !== undefined);
             return this.#scheduler.run({ prompt: this.#prompt(args), ...(sequence ? { sequence } : {}), generate, onPiece: call.onPiece }, call.signal);
         },
         prefill: (args, call, sequence) => this.#read({ prompt: this.#prompt(args) }, call, sequence!),
