@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The service worker: keeps the page's own files, so that it opens without a network, and serves them with the
+// headers that isolate it. Models are not its business: they are kept by the package, in the browser's storage.
+//
+// The build writes the list of files and a hash of them in place of the two names below.
+
+const VERSION = "__VERSION__";
+const FILES = __FILES__;
+const CACHE = `mote-${VERSION}`;
+const CATALOGUE = new URL("catalogue.json", self.registration.scope).href;
+const HOME = self.registration.scope;
+
+self.addEventListener("install", (event) => {
+    // All or nothing: a page of which parts are missing would be worse than none.
+    event.waitUntil(
+        caches.open(CACHE).then((cache) => cache.addAll(FILES.map((path) => new Request(path, { cache: "reload" })))),
+    );
+});
+
+self.addEventListener("activate", (event) => {
+    event.waitUntil(
+        (async () => {
+            for (const name of await caches.keys())
+                if (name.startsWith("mote-") && name !== CACHE) await caches.delete(name);
+            await self.clients.claim();
+        })(),
+    );
+});
+
+self.addEventListener("message", (event) => {
+    if (event.data === "take over") self.skipWaiting();
+});
+
+self.addEventListener("fetch", (event) => {
+    const { request } = event;
+    if (request.method !== "GET" || !request.url.startsWith(HOME) || request.headers.has("range")) return;
+    const url = new URL(request.url);
+    url.search = url.hash = "";
+    if (request.mode === "navigate" && url.href === HOME) event.respondWith(kept(HOME, request));
+    else if (url.href === CATALOGUE) event.respondWith(fresh(url.href, request));
+    else if (FILES.some((path) => new URL(path, HOME).href === url.href)) event.respondWith(kept(url.href, request));
+});
+
+/** From the cache, and only if it was evicted from the network. */
+async function kept(address, request) {
+    const cache = await caches.open(CACHE);
+    return isolated((await cache.match(address)) ?? (await fetch(request)));
+}
+
+/** From the network, so that a site can change it, and from the cache without one. */
+async function fresh(address, request) {
+    const cache = await caches.open(CACHE);
+    try {
+        const response = await fetch(request);
+        if (response.ok) await cache.put(address, response.clone());
+        return isolated(response);
+    } catch (error) {
+        const before = await cache.match(address);
+        if (before) return isolated(before);
+        throw error;
+    }
+}
+
+function isolated(response) {
+    if (response.type === "opaque" || response.status === 0) return response;
+    const headers = new Headers(response.headers);
+    headers.set("Cross-Origin-Opener-Policy", "same-origin");
+    headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+    headers.set("Cross-Origin-Resource-Policy", "same-origin");
+    return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
