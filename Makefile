@@ -199,6 +199,8 @@ $(BUILD)/wasm-simd/%.o: %.c
 
 include tools/wasm.mk
 include tools/wasi.mk
+include tools/web.mk
+include tools/wasm-kernel.mk
 
 # ---- install ----
 

@@ -1,11 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * select.c: fills the table of kernels for a CPU: the reference first, then what its feature bits allow,
- * weakest first. A level counts only when all the bits that its files are compiled with are there. */
+ * weakest first. A level counts only when all the bits that its files are compiled with are there.
+ *
+ * A WebAssembly module is made for one level: an engine without it does not take the module at all. So the
+ * table is filled with that level whatever the bits say, and the reference is left out of the module where it
+ * is replaced, but for the tests, which are compiled with MOTE_KERNEL_EVERY_LEVEL. */
 #include "kernel/decode.h"
 #include "kernel/level.h"
 
 #include "mote/host.h"
+
+#if defined(__wasm_simd128__)
+static void overlay_wasm(struct mote_kernels *table, int relaxed) {
+    mote_kernel_product_overlay__simd128(table);
+#if defined(__wasm_relaxed_simd__)
+    if (relaxed) {
+        mote_kernel_multiply_overlay__relaxed(table);
+        return;
+    }
+#endif
+    (void)relaxed;
+    mote_kernel_multiply_overlay__simd128(table);
+}
+#endif
+
+#if defined(__wasm_simd128__) && !defined(MOTE_KERNEL_EVERY_LEVEL)
+
+void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
+    (void)cpu;
+    *table = (struct mote_kernels){0};
+    mote_kernel_decode_overlay__ref(table);
+    mote_kernel_float_overlay__ref(table);
+    mote_kernel_attend_overlay__ref(table);
+    overlay_wasm(table, 1);
+}
+
+#else
 
 void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     *table = (struct mote_kernels){0};
@@ -38,7 +69,11 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     if (!(cpu & MOTE_CPU_DOTPROD)) return;
     mote_kernel_product_overlay__dotprod(table);
     if (cpu & MOTE_CPU_I8MM) mote_kernel_product_overlay__i8mm(table);
+#elif defined(__wasm_simd128__)
+    if (cpu & MOTE_CPU_SIMD128) overlay_wasm(table, (cpu & MOTE_CPU_RELAXED) != 0);
 #else
     (void)cpu;
 #endif
 }
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * multiply_wasm.h: the body of multiply for WebAssembly. A tile is QUADS vectors of four rows × four columns;
+ * what the columns bring besides their values is worked out once for all rows, for 512 values at a time.
+ *
+ *     for each group:  idot = correction[column]            −offset·Σx, 0 where there is a min
+ *                      idot += w · x, four values of each row at a time
+ *                      acc += float(idot) · (scale · d)     in this order, not fused
+ *                      acc −= min · (d · Σx)                where there is a min
+ *
+ * A file that is compiled for one level defines RELAXED, 0 or 1.
+ *
+ * RELAXED. All engines agree on the dot instruction only where one operand is below 128. Weights are, but for
+ * those of offset 128: there the activations leave their signs to the weights. Flipping the bits of w makes
+ * −w − 1 of it, so that
+ *
+ *     Σ w·x = Σ (w ^ sign)·|x| + Σ |x| over the negative x          sign: all bits where x < 0
+ *
+ * for every w, −128 too. The last sum is the column's: that type's correction.
+ *
+ * PLAIN. Four weights of two rows, widened to words, times four activations of a column as words, twice: a
+ * lane has two products of a row. The two lanes of a row come together after the group.
+ *
+ * Where less than four columns are left, the last is taken again and again, and stored where it belongs. */
+#include "kernel/kernel.h"
+#include "kernel/vector_wasm.h"
+
+enum {
+    COLUMNS = 4,
+    QUADS = RELAXED ? 2 : 1,
+    BLOCK = 512, /* values of a column prepared at a time */
+    GROUPS = BLOCK / 16,
+    STEPS = 2, /* of four values, in one turn of the loop */
+    ROWS = MOTE_KERNEL_ROWS,
+    WIDE = 128, /* the offset whose weights pass 127 */
+};
+
+/* Four columns, up to 512 values of them. */
+struct columns {
+    const int8_t *q[COLUMNS];
+    float d[COLUMNS][GROUPS];
+    union {
+        float d_sum[GROUPS]; /* d · Σx */
+        int32_t correction[GROUPS];
+    } of[COLUMNS];
+#if !RELAXED
+    int16_t words[COLUMNS][BLOCK];
+#endif
+};
+
+/* idot of rows × columns, begun with what the columns bring. */
+struct sums {
+    vector low[QUADS][COLUMNS];
+#if !RELAXED
+    vector high[QUADS][COLUMNS];
+#endif
+};
+
+struct places {
+    const uint8_t *w;
+#if RELAXED
+    const int8_t *x[COLUMNS];
+#else
+    const int16_t *x;
+#endif
+};
+
+#if RELAXED
+
+INLINE void begin(struct sums *sums, const struct columns *x, uint32_t g, int has_min) {
+    UNROLL
+    for (int c = 0; c < COLUMNS; c++) {
+        vector start = has_min ? splat(0) : load_splat(&x->of[c].correction[g]);
+        UNROLL
+        for (int r = 0; r < QUADS; r++)
+            sums->low[r][c] = start;
+    }
+}
+
+INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x, uint32_t g, int has_min) {
+    (void)x, (void)g, (void)has_min;
+    return sums->low[r][c];
+}
+
+/* Four values; top: the highest bit of every byte. */
+INLINE void add_four(struct sums *sums, const struct places *at, int step, int wide, vector top) {
+    vector row[QUADS];
+    UNROLL
+    for (int r = 0; r < QUADS; r++) {
+        row[r] = load(at->w + step * 4 * ROWS + 16 * r);
+        if (wide) row[r] = wasm_v128_xor(row[r], top);
+    }
+    UNROLL
+    for (int c = 0; c < COLUMNS; c++) {
+        vector v = load_splat(at->x[c] + 4 * step), sign = wasm_i8x16_lt(v, splat(0));
+        if (wide) v = wasm_i8x16_abs(v);
+        UNROLL
+        for (int r = 0; r < QUADS; r++) {
+            vector *sum = &sums->low[r][c];
+            *sum = wide ? wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_v128_xor(row[r], sign), v, *sum)
+                        : wasm_i32x4_relaxed_dot_i8x16_i7x16_add(v, row[r], *sum);
+        }
+    }
+}
+
+INLINE void move_on(struct places *at) {
+    at->w += STEPS * 4 * ROWS;
+    UNROLL
+    for (int c = 0; c < COLUMNS; c++)
+        at->x[c] += STEPS * 4;
+}
+
+#else
+
+INLINE void begin(struct sums *sums, const struct columns *x, uint32_t g, int has_min) {
+    (void)x, (void)g, (void)has_min;
+    *sums = (struct sums){0};
+}
+
+INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x, uint32_t g, int has_min) {
+    vector low = sums->low[r][c], high = sums->high[r][c];
+    vector sum =
+        wasm_i32x4_add(wasm_i32x4_shuffle(low, high, 0, 2, 4, 6), wasm_i32x4_shuffle(low, high, 1, 3, 5, 7));
+    return has_min ? sum : wasm_i32x4_add(sum, load_splat(&x->of[c].correction[g]));
+}
+
+INLINE void add_four(struct sums *sums, const struct places *at, int step, int wide, vector top) {
+    (void)wide, (void)top;
+    UNROLL
+    for (int r = 0; r < QUADS; r++) {
+        const uint8_t *w = at->w + step * 4 * ROWS + 16 * r;
+        vector low = wasm_u16x8_load8x8(w), high = wasm_u16x8_load8x8(w + 8);
+        UNROLL
+        for (int c = 0; c < COLUMNS; c++) {
+            vector v = wasm_v128_load64_splat(at->x + c * BLOCK + 4 * step);
+            sums->low[r][c] = wasm_i32x4_add(sums->low[r][c], wasm_i32x4_dot_i16x8(low, v));
+            sums->high[r][c] = wasm_i32x4_add(sums->high[r][c], wasm_i32x4_dot_i16x8(high, v));
+        }
+    }
+}
+
+INLINE void move_on(struct places *at) {
+    at->w += STEPS * 4 * ROWS;
+    at->x += STEPS * 4;
+}
+
+#endif
+
+/* The rows from `row` on of a panel, over the values [first, first + n) of a row. */
+struct piece {
+    const struct mote_kernel_panel *panel;
+    uint32_t row, first, n;
+    float *y[COLUMNS]; /* of that row */
+};
+
+INLINE void tile(const struct piece *piece, const struct columns *x, uint32_t group, int has_min, int wide) {
+    static const uint32_t tops[4] = {0x80808080, 0x80808080, 0x80808080, 0x80808080};
+    const vector top = wide ? load(opaque(tops)) : splat(0);
+    uint64_t at_scale = (uint64_t)piece->first / group * ROWS + piece->row;
+    const float *scale = piece->panel->scale + at_scale,
+                *min = has_min ? piece->panel->min + at_scale : scale;
+    struct places at = {.w = piece->panel->q + (uint64_t)piece->first * ROWS + 4 * piece->row};
+    vector acc[QUADS][COLUMNS];
+#if RELAXED
+    UNROLL
+    for (int c = 0; c < COLUMNS; c++)
+        at.x[c] = x->q[c];
+#else
+    at.x = x->words[0];
+#endif
+    UNROLL
+    for (int i = 0; i < QUADS * COLUMNS; i++)
+        acc[i / COLUMNS][i % COLUMNS] =
+            piece->first ? load(piece->y[i % COLUMNS] + i / COLUMNS * 4) : splat(0);
+    for (uint32_t g = 0; g < piece->n / group; g++, scale += ROWS, min += ROWS) {
+        struct sums sums;
+        begin(&sums, x, g, has_min);
+        for (uint32_t i = 0; i < group; i += STEPS * 4) {
+            UNROLL
+            for (int step = 0; step < STEPS; step++)
+                add_four(&sums, &at, step, wide, top);
+            move_on(&at);
+        }
+        UNROLL
+        for (int i = 0; i < QUADS * COLUMNS; i++) {
+            int r = i / COLUMNS, c = i % COLUMNS;
+            vector *to = &acc[r][c], sum = wasm_f32x4_convert_i32x4(end(&sums, r, c, x, g, has_min));
+            *to = wasm_f32x4_add(
+                *to, wasm_f32x4_mul(sum, wasm_f32x4_mul(load(scale + 4 * r), load_splat(&x->d[c][g]))));
+            if (has_min)
+                *to = wasm_f32x4_sub(*to, wasm_f32x4_mul(load(min + 4 * r), load_splat(&x->of[c].d_sum[g])));
+        }
+    }
+    UNROLL
+    for (int i = 0; i < QUADS * COLUMNS; i++)
+        store(piece->y[i % COLUMNS] + i / COLUMNS * 4, acc[i / COLUMNS][i % COLUMNS]);
+}
+
+typedef void tile_fn(const struct piece *piece, const struct columns *x, uint32_t group);
+
+/* A copy for each kind, so that nothing is decided inside the loops. */
+static void tile_offset(const struct piece *piece, const struct columns *x, uint32_t group) {
+    tile(piece, x, group, 0, 0);
+}
+
+static void tile_min(const struct piece *piece, const struct columns *x, uint32_t group) {
+    tile(piece, x, group, 1, 0);
+}
+
+static void tile_wide(const struct piece *piece, const struct columns *x, uint32_t group) {
+    tile(piece, x, group, 0, 1);
+}
+
+#if RELAXED
+/* Σ|x| over the negative x of each of n blocks of 32, at most four. */
+static vector negatives(const int8_t *q, uint32_t n) {
+    vector sum[4];
+    UNROLL
+    for (uint32_t i = 0; i < 4; i++, q += 32) {
+        sum[i] = splat(0);
+        if (i >= n) continue;
+        UNROLL
+        for (int half = 0; half < 2; half++)
+            sum[i] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_i8x16_min(load(q + 16 * half), splat(0)),
+                                                            wasm_i8x16_const_splat(1), sum[i]);
+    }
+    return wasm_i32x4_neg(across(sum[0], sum[1], sum[2], sum[3]));
+}
+#endif
+
+/* Four groups of column c. */
+static void put_groups(const struct mote_base_type_info *info, struct columns *x, int c, uint32_t g, vector d,
+                       vector total) {
+    store(&x->d[c][g], d);
+    if (info->has_min)
+        store(&x->of[c].d_sum[g], wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(total)));
+    else
+        store(&x->of[c].correction[g], wasm_i32x4_mul(total, splat(-info->offset)));
+}
+
+/* Column c of four: the values [first, first + n) of a column of x. */
+static void prepare(const struct mote_base_type_info *info, const struct mote_kernel_x8 *x, uint64_t k,
+                    uint64_t column, uint32_t first, uint32_t n, struct columns *to, int c) {
+    const int8_t *q = x->q + column * k + first;
+    const float *d = x->scale + (column * k + first) / 32;
+    const int16_t *sum = x->sum + (column * k + first) / 16;
+    to->q[c] = q;
+    for (uint32_t i = 0; i < n; i += 128, d += 4, sum += 8) {
+        uint32_t bytes = (n - i) / 8; /* that remain of d, and as many of sum */
+        vector four = load_part(d, bytes), eight = load_part(sum, bytes);
+        if (info->group == 32) {
+            put_groups(info, to, c, i / 32, four, wasm_i32x4_extadd_pairwise_i16x8(eight));
+        } else {
+            put_groups(info, to, c, i / 16, wasm_i32x4_shuffle(four, four, 0, 0, 1, 1),
+                       wasm_i32x4_extend_low_i16x8(eight));
+            put_groups(info, to, c, i / 16 + 4, wasm_i32x4_shuffle(four, four, 2, 2, 3, 3),
+                       wasm_i32x4_extend_high_i16x8(eight));
+        }
+#if RELAXED
+        if (info->offset == WIDE) store(&to->of[c].correction[i / 32], negatives(q + i, (n - i) / 32));
+#endif
+    }
+#if !RELAXED
+    for (uint32_t i = 0; i < n; i += 8)
+        store(&to->words[c][i], wasm_i16x8_load8x8(q + i));
+#endif
+}
+
+static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
+                     uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                     float *y, uint64_t y_stride) {
+    struct columns columns;
+    tile_fn *run = info->has_min ? tile_min : RELAXED && info->offset == WIDE ? tile_wide : tile_offset;
+    for (uint32_t t = 0; t < n_columns; t += COLUMNS) {
+        for (uint32_t first = 0; first < k; first += BLOCK) {
+            struct piece piece = {.first = first, .n = k - first < BLOCK ? k - first : BLOCK};
+            for (int c = 0; c < COLUMNS; c++) {
+                uint32_t column = t + (uint32_t)c < n_columns ? t + (uint32_t)c : n_columns - 1;
+                prepare(info, x, k, column, first, piece.n, &columns, c);
+                piece.y[c] = y + column * y_stride;
+            }
+            for (uint32_t row = 0; row < n_panels * ROWS; row += 4 * QUADS) {
+                piece.panel = &panels[row / ROWS];
+                piece.row = row % ROWS;
+                run(&piece, &columns, info->group);
+                for (int c = 0; c < COLUMNS; c++)
+                    piece.y[c] += 4 * QUADS;
+            }
+        }
+    }
+}
