@@ -200,7 +200,7 @@ async function starts() {
 
 try {
     const names = full ? ['135m Q8_0', '1b Q8_0', '1b Q4_K_M', '1b Q4_0', 'TinyLlama IQ2_XXS'] : ['135m Q8_0', '1b Q4_K_M'];
-    if (!only) await starts();
+    if (!only || "starts".includes(only)) await starts();
     for (const name of names) for (const threads of full ? [1, 2] : [1]) await speeds(name, threads);
 } finally {
     await context.close();
