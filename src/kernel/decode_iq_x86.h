@@ -7,7 +7,7 @@
  *     put_iq2(book, n, index[2], signs, q)               n entries in the book; 32 indices, 8 values each
  *     put_iq3(book, n, magnitudes, index[4], signs, q)   64 indices, 4 values each
  *
- * each writing 256 values. IQ1, whose book is too large for any but the one way, is in decode_iq_avx2.c.
+ * each writing 256 values. IQ1 is in decode_iq1_x86.h.
  * Layouts: decode_iq.c. */
 #ifndef MOTE_KERNEL_DECODE_IQ_X86_H
 #define MOTE_KERNEL_DECODE_IQ_X86_H

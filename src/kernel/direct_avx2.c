@@ -37,6 +37,7 @@ INLINE ints dots(ints sum, const ints *w, const int8_t *x, const uint8_t *at, in
 void mote_kernel_direct_overlay__avx2(struct mote_kernels *table) {
     overlay_direct(table);
     overlay_unpack(table);
+    mote_kernel_direct_book_overlay__avx2(table);
 }
 
 #endif

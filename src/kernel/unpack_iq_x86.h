@@ -11,17 +11,16 @@
  * the values is by_eights and by_fours in unpack_x86.h. A sign is a bit of a byte for eight values; those
  * that a vector needs are the same bit pattern in every lane. */
 
-#if WIDTH == 16
-
 /* book[index] for words below n, a multiple of 64: a permutation picks out of 64, and the rest of the index
  * chooses among those, by pairs as in a knockout. */
 INLINE ints entries(const uint16_t *book, const int n, ints index) {
-    __mmask32 bit[5];
-    ints winner[6];
+    __mmask32 bit[4];
+    ints winner[5];
     UNROLL
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 4; i++)
         bit[i] = _mm512_test_epi16_mask(index, _mm512_set1_epi16((short)(64 << i)));
-    _Pragma("GCC unroll 32") for (int k = 0; k < n / 64; k++) {
+    UNROLL
+    for (int k = 0; k < n / 64; k++) {
         ints x = _mm512_permutex2var_epi16(load_ints(book + 64 * k), index, load_ints(book + 64 * k + 32));
         int round = 0;
         UNROLL
@@ -29,22 +28,8 @@ INLINE ints entries(const uint16_t *book, const int n, ints index) {
             x = _mm512_mask_mov_epi16(winner[round], bit[round], x);
         winner[round] = x;
     }
-    return winner[n == 256 ? 2 : n == 512 ? 3 : n == 1024 ? 4 : 5];
+    return winner[n == 256 ? 2 : n == 512 ? 3 : 4];
 }
-
-#else
-
-INLINE ints entries(const uint16_t *book, const int n, ints index) {
-    (void)n;
-    uint16_t i[16];
-    _mm256_storeu_si256((void *)i, index);
-    return _mm256_setr_epi16((short)book[i[0]], (short)book[i[1]], (short)book[i[2]], (short)book[i[3]],
-                             (short)book[i[4]], (short)book[i[5]], (short)book[i[6]], (short)book[i[7]],
-                             (short)book[i[8]], (short)book[i[9]], (short)book[i[10]], (short)book[i[11]],
-                             (short)book[i[12]], (short)book[i[13]], (short)book[i[14]], (short)book[i[15]]);
-}
-
-#endif
 
 /* Tables of three values for the lower and the upper of two fields. */
 struct pair {
@@ -191,51 +176,5 @@ static void unpack_iq3_s(const uint8_t *rows, uint64_t row_bytes, struct unpacke
             ints index = either(pick(t[2 * g + (int)i / 2], i % 2 * 2, NONE, i % 2 * 2 + 1, NONE), nines);
             put_fours(entries(mote_kernel_grid_iq3_s, 512, index), table, 16, t[18 + g], i, w + 2 * i);
         }
-    }
-}
-
-/* Sixteen values a row of the book of IQ1, with a delta of 1 or −1 in each byte added. */
-INLINE void put_iq1(ints index, ints delta, ints w[4]) {
-    put_eights(entries(mote_kernel_grid_iq1, 2048, index), three_values(16 - 8, 16, 16 + 8), w);
-    UNROLL
-    for (int i = 0; i < 4; i++)
-        w[i] = add_bytes(w[i], delta);
-}
-
-static void unpack_iq1_s(const uint8_t *rows, uint64_t row_bytes, struct unpacked *to) {
-    const ints first = splat_int(0x0700), second = splat_int(0x07000000);
-    ints t[12];
-    turn(rows, row_bytes, 1, t);
-    floats d = f16_low(t[0]);
-    turn(rows + 2, row_bytes, 3, t);
-    for (int g = 0; g < 8; g++) {
-        ints h = t[8 + g / 2], *w = to->w + 8 * g;
-        h = g % 2 ? pick(h, 2, 3, 2, 3) : pick(h, 0, 1, 0, 1);
-        ints delta = either(down_signed(h, 31), splat_byte(1));
-        to->scale[g] = half_scale(d, field(h, 12, 3), 0.25f);
-        ints index = either(both(up(h, 8), first), both(up(h, 5), second));
-        put_iq1(either(pick(t[g], 0, NONE, 1, NONE), index), delta, w);
-        index = either(both(up(h, 2), first), both(down(h, 1), second));
-        put_iq1(either(pick(t[g], 2, NONE, 3, NONE), index), delta, w + 4);
-    }
-}
-
-static void unpack_iq1_m(const uint8_t *rows, uint64_t row_bytes, struct unpacked *to) {
-    const ints first = splat_int(0x0700), second = splat_int(0x07000000);
-    ints t[12], last[4];
-    turn(rows, row_bytes, 3, t);
-    turn(rows + 40, row_bytes, 1, last);
-    /* a nibble of d on top of each of four words */
-    ints half =
-        either(either(field(last[2], 12, 4), both(down(last[2], 24), splat_int(0xf0))),
-               either(both(down(last[3], 4), splat_int(0xf00)), both(down(last[3], 16), splat_int(0xf000))));
-    floats d = f16_low(half);
-    for (int g = 0; g < 16; g++) {
-        ints byte = pick(down(t[8 + g / 4], (unsigned)g % 4 * 8), 0, 0, 0, 0);
-        ints ls = field(last[2 + g / 8], (unsigned)g / 4 % 2 * 16 + (unsigned)g % 4 * 3, 3);
-        to->scale[g] = half_scale(d, ls, 0.25f);
-        ints index = pick(down(t[g / 2], (unsigned)g % 2 * 16), 0, NONE, 1, NONE);
-        index = either(index, either(both(byte, first), both(down(byte, 4), second)));
-        put_iq1(index, flip_where(splat_byte(1), byte, 0x80800808, 0), to->w + 4 * g);
     }
 }

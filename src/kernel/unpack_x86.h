@@ -252,7 +252,9 @@ static void unpack_tq1_0(const uint8_t *rows, uint64_t row_bytes, struct unpacke
     put_digits(last, 1, 4, 1, to->w + 60);
 }
 
+#if WIDTH == 16
 #include "kernel/unpack_iq_x86.h"
+#endif
 
 /* ---- products ---- */
 
@@ -319,11 +321,17 @@ INLINE void product_unpacked(const struct shape *shape, PRODUCT_ARGS) {
 }
 
 /* X(name, group, has_min, the greatest weight) */
+#if WIDTH == 16
+#define SHAPE_BOOK_LIST(X)                                                                                   \
+    X(wide, 32, 0, 127)                                                                                      \
+    X(halves, 16, 0, 127)
+#else
+#define SHAPE_BOOK_LIST(X)
+#endif
 #define SHAPE_LIST(X)                                                                                        \
     X(min, 32, 1, 31)                                                                                        \
     X(small, 32, 0, 31)                                                                                      \
-    X(wide, 32, 0, 127)                                                                                      \
-    X(halves, 16, 0, 127)
+    SHAPE_BOOK_LIST(X)
 
 #define PRODUCT(name, group, has_min, most)                                                                  \
     static void product_##name(PRODUCT_ARGS) {                                                               \
@@ -339,6 +347,16 @@ static const int8_t by_eights[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 
 static const int8_t by_fours[16] = {0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15};
 
 /* X(NAME, lower, shape, order) */
+#if WIDTH == 16
+#define UNPACK_BOOK_LIST(X)                                                                                  \
+    X(IQ2_XXS, iq2_xxs, wide, by_eights)                                                                     \
+    X(IQ2_XS, iq2_xs, halves, by_eights)                                                                     \
+    X(IQ2_S, iq2_s, halves, by_eights)                                                                       \
+    X(IQ3_XXS, iq3_xxs, wide, by_fours)                                                                      \
+    X(IQ3_S, iq3_s, small, by_fours)
+#else
+#define UNPACK_BOOK_LIST(X)
+#endif
 #define UNPACK_LIST(X)                                                                                       \
     X(Q4_1, q4_1, min, AS_IT_IS)                                                                             \
     X(Q5_0, q5_0, small, AS_IT_IS)                                                                           \
@@ -346,13 +364,7 @@ static const int8_t by_fours[16] = {0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11
     X(MXFP4, mxfp4, small, AS_IT_IS)                                                                         \
     X(TQ1_0, tq1_0, small, AS_IT_IS)                                                                         \
     X(TQ2_0, tq2_0, small, AS_IT_IS)                                                                         \
-    X(IQ1_S, iq1_s, small, by_eights)                                                                        \
-    X(IQ1_M, iq1_m, halves, by_eights)                                                                       \
-    X(IQ2_XXS, iq2_xxs, wide, by_eights)                                                                     \
-    X(IQ2_XS, iq2_xs, halves, by_eights)                                                                     \
-    X(IQ2_S, iq2_s, halves, by_eights)                                                                       \
-    X(IQ3_XXS, iq3_xxs, wide, by_fours)                                                                      \
-    X(IQ3_S, iq3_s, small, by_fours)
+    UNPACK_BOOK_LIST(X)
 
 #define UNPACK(NAME, lower, shape, order)                                                                    \
     static void direct_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,         \
