@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, beforeEach, test } from 'node:test';
-import { cut, launchChromium, openPage, reference, said, sha256, startServer } from './world.mjs';
+import { launchChromium, noWorkers, openPage, reference, said, sha256, startServer } from './world.mjs';
 
 let world, browser, context;
 before(async () => {
@@ -91,7 +91,7 @@ check('loads from a URL, answers in pieces, and needs no network the second time
     }, model());
     assert.equal(two.text, one.result.text);
     assert.equal(world.requests.length, 0);
-    assert.deepEqual(page.workers(), [], 'no worker is left');
+    assert.ok(await noWorkers(page), 'no worker is left');
 });
 
 check('the same bits as the command, in every module, with one thread and two', async (t) => {
@@ -241,7 +241,7 @@ check('a download can be paused and resumed, and then loads without the network'
     const done = await page.evaluate((u) => Mote.download(u), url);
     assert.equal(done.complete, true);
     assert.ok(world.sent() <= before.bytes - before.loaded + 1);
-    assert.deepEqual(page.workers(), []);
+    assert.ok(await noWorkers(page), 'no worker is left');
 });
 
 check('servers that ignore ranges, hide sizes, cut connections, fail at first', async (t) => {
@@ -268,7 +268,7 @@ check('servers that lie are found out', async (t) => {
     }
     const missing = await attempt(page, (u) => Mote.load(u), model('', 'no-such.gguf'));
     assert.deepEqual([missing.code, missing.status], ['network', 404]);
-    assert.deepEqual(page.workers(), [], 'no worker is left');
+    assert.ok(await noWorkers(page), 'no worker is left');
 });
 
 check('a file that changed on its server is fetched anew', async (t) => {
@@ -303,7 +303,7 @@ check('files that are no models, or not the one wanted, are refused and leave no
     }
     const tiny = (await page.evaluate(() => Mote.models())).find((m) => m.name === 'tiny.gguf');
     assert.equal(tiny.loaded, 0, 'a file with another sha256 is not kept');
-    assert.deepEqual(page.workers(), [], 'no worker is left');
+    assert.ok(await noWorkers(page), 'no worker is left');
 });
 
 check('an answer stops at its signal, at a stop text, and when the loop is left', async (t) => {
@@ -472,10 +472,9 @@ check('a quota that is too small is told in numbers, and memory alone will do', 
     const cdp = await context.newCDPSession(page);
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: world.url, quotaSize: 20e6 });
     const result = await attempt(page, (u) => Mote.load(u), model());
-    const estimate = await page.evaluate(() => Mote.estimate());
     assert.equal(result.code, 'quota');
-    assert.ok(result.needed > 60e6 && result.available <= 20e6, JSON.stringify(result));
-    assert.ok(estimate.quota <= 20e6);
+    assert.ok(result.needed > 60e6 && result.available > 10e6 && result.available <= 20e6, JSON.stringify(result));
+    assert.equal(world.sent(), 1, 'nothing was downloaded for nothing');
     const direct = await page.evaluate(async (u) => {
         const model = await Mote.load(u, { cache: false });
         await model.close();
@@ -505,7 +504,7 @@ check('too little memory, context or sessions is told in numbers', async (t) => 
     const memory = await attempt(page, (u) => Mote.load(u, { memoryLimit: 50e6 }), model());
     assert.equal(memory.code, 'memory');
     assert.ok(memory.needed > 61e6 && memory.available === 50e6);
-    const huge = await attempt(page, (u) => Mote.load(u, { contextLength: 400_000, module: 'mote' }), model());
+    const huge = await attempt(page, (u) => Mote.load(u, { contextLength: 1_000_000, module: 'mote' }), model());
     assert.equal(huge.code, 'memory');
     const others = await page.evaluate(async (u) => {
         const model = await Mote.load(u, { contextLength: 64, sessions: 2 });

@@ -88,7 +88,7 @@ export async function serve({ pkg, models }) {
                 const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(chunk, to - at)), 0, Math.min(chunk, to - at), at);
                 at += bytesRead;
                 entry.sent += bytesRead;
-                if (!response.write(buffer)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+                if (!response.write(buffer)) await drained(response);
                 if (rate < Infinity) await new Promise((resolve) => setTimeout(resolve, (1000 * chunk) / rate));
             }
             response.end();
@@ -96,6 +96,15 @@ export async function serve({ pkg, models }) {
             await file.close();
         }
     }
+
+    const drained = (response) =>
+        new Promise((resolve) => {
+            const go = () => {
+                response.off('drain', go).off('close', go);
+                resolve();
+            };
+            response.on('drain', go).on('close', go);
+        });
 
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address();

@@ -104,7 +104,8 @@ function split(bytes, n) {
     let at = 24;
     const u64 = () => Number(view.getBigUint64((at += 8) - 8, true));
     const u32 = () => view.getUint32((at += 4) - 4, true);
-    const string = () => (at += u64());
+    const skip = (n) => (at += n);
+    const string = () => skip(u64());
     const value = (type) => {
         if (type === 8) string();
         else if (type === 9) for (let element = u32(), i = u64(); i > 0; i--) value(element);
@@ -121,7 +122,7 @@ function split(bytes, n) {
     for (let i = 0; i < nTensors; i++) {
         const start = at;
         string();
-        at += 8 * u32() + 4;
+        skip(8 * u32() + 4);
         tensors.push({ start, offset: u64(), end: at });
     }
     const data = Math.ceil(at / 32) * 32;
@@ -175,4 +176,10 @@ export async function openPage(context, url) {
     await page.goto(url);
     await page.waitForFunction('globalThis.isReady');
     return page;
+}
+
+/** Waits until a page has no workers; true if it comes to that. */
+export async function noWorkers(page) {
+    for (let tries = 0; tries < 50 && page.workers().length > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+    return page.workers().length === 0;
 }

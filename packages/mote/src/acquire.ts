@@ -80,17 +80,17 @@ async function openLocal(parts: PartSource[], host: Host): Promise<Source> {
 }
 
 async function useEntry<T>(entry: Entry, args: DownloadArgs, host: Host, use: (source: Source) => Promise<T>): Promise<T> {
-    if (entry.meta.complete) {
-        entry.meta.used = Date.now();
-        void entry.save();
-        return use(new EntrySource(entry));
-    }
-    if (args.parts[0]!.kind === "stored") {
-        await entry.close();
-        await entry.storage.remove(entry.folder);
-        throw new MoteError("notfound", `no stored model '${entry.meta.sources[0]}'`);
-    }
     try {
+        if (entry.meta.complete) {
+            entry.meta.used = Date.now();
+            await entry.save().catch(() => undefined);
+            return await use(new EntrySource(entry));
+        }
+        if (args.parts[0]!.kind === "stored") {
+            await entry.close();
+            await entry.storage.remove(entry.folder);
+            throw new MoteError("notfound", `no stored model '${entry.meta.sources[0]}'`);
+        }
         host.progress.at("connecting");
         const parts = await inspectAll(entry.meta.sources, args, host.signal);
         let done = Ranges.parse(entry.meta.done, entry.meta.size);
@@ -99,7 +99,7 @@ async function useEntry<T>(entry: Entry, args: DownloadArgs, host: Host, use: (s
             done = new Ranges();
         }
         Object.assign(entry.meta, { parts, size: sizeOf(parts) });
-        await makeRoom(entry.storage, entry.meta.size - done.bytes, host);
+        await makeRoom(entry, entry.meta.size, host);
         const download = new Download(parts, { write: (bytes, at) => entry.write(bytes, at) }, done, {
             ...args,
             signal: host.signal,
@@ -157,16 +157,27 @@ async function inspectPatiently(url: string, { headers }: DownloadArgs, signal: 
     }
 }
 
-/** Sees that storage has room, asking the browser for more if it has not. */
-async function makeRoom(storage: Storage, needed: number, host: Host): Promise<void> {
-    const free = async (): Promise<number> => {
-        const { usage, quota } = await storage.estimate();
-        return Math.max(0, quota - usage);
-    };
-    if ((await free()) >= needed) return;
+/** Sees that storage has room for a file, asking the browser for more if it has not. What browsers say of their quota
+ * is an estimate, and by some a made-up one: so the file is made as long as it will be. */
+async function makeRoom(entry: Entry, size: number, host: Host): Promise<void> {
+    if (reserve(entry, size)) return;
     await host.persist();
-    const available = await free();
-    if (available < needed) throw new MoteError("quota", `the model needs ${needed} bytes of storage, the browser gives ${available}`, { needed, available });
+    if (reserve(entry, size)) return;
+    const had = entry.file.size();
+    let available = had;
+    for (let step = (size - had) / 2; step > size / 256; step /= 2) if (reserve(entry, available + step)) available = Math.floor(available + step);
+    entry.file.truncate(had);
+    throw new MoteError("quota", `the model needs ${size} bytes of storage, ${available} can be had`, { needed: size, available });
+}
+
+function reserve(entry: Entry, size: number): boolean {
+    if (entry.file.size() >= size) return true;
+    try {
+        entry.file.truncate(Math.floor(size));
+        return true;
+    } catch {
+        return false;
+    }
 }
 
 /** Has all of a source there, sees that it is what its sha256 says, and marks what is stored as whole. */
@@ -220,10 +231,10 @@ export async function storeBlob(blob: Blob, name: string, args: DownloadArgs, ho
     if (!storage) throw new MoteError("storage", "there is no storage here");
     const onWait = (): void => host.progress.at("waiting");
     return withLock(lockOf([name]), { signal: host.signal, onWait }, async () => {
-        await makeRoom(storage, blob.size, host);
         const entry = await Entry.open(storage, [name]);
         try {
             entry.restart();
+            await makeRoom(entry, blob.size, host);
             Object.assign(entry.meta, { parts: [{ url: name, size: blob.size, etag: "", modified: "", ranges: false }], size: blob.size, created: Date.now(), used: Date.now() });
             const local = new BlobSource([blob]);
             const buffer = new Uint8Array(CHUNK);

@@ -163,15 +163,14 @@ export class Entry {
         if (now - this.#saved < 300 || bytes === this.#bytesSaved) return;
         this.#saved = now;
         this.#bytesSaved = bytes;
-        void this.save(done);
+        this.save(done).catch(() => undefined);
     }
 
-    save(done?: Ranges): Promise<void> {
+    async save(done?: Ranges): Promise<void> {
         this.file.flush();
         if (done) this.meta.done = [...done.list];
         const text = JSON.stringify(this.meta);
         this.#saving = this.#saving.catch(() => undefined).then(() => this.storage.writeText(this.folder, "meta.json", text));
-        this.#saving.catch(() => undefined);
         return this.#saving;
     }
 
