@@ -72,8 +72,8 @@ demo: ## installs what is missing, builds, fetches a real model and asks it a qu
 	@BUILD=$(BUILD) tools/demo.sh
 
 test: ## installs what is missing, builds, runs every test and check
-	@tools/install.sh build test
-	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli wasi golden check
+	@tools/install.sh build test web
+	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli wasi golden web check
 
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 
@@ -108,6 +108,11 @@ cli: ## the contract of the command: stdout, stderr, exit codes
 golden: ## real and synthetic models against llama.cpp; the same-bits law
 unit kernel fail bare cli golden:
 	+@BUILD=$(BUILD) tools/test.sh $@
+
+.PHONY: test-web
+test-web: ## the npm package in Chromium, Firefox, node, Deno and Bun
+	@tools/install.sh build test web
+	+@BUILD=$(BUILD) tools/test.sh web
 
 .PHONY: test-aarch64
 test-aarch64: ## AArch64 kernels under qemu, and their logits against this machine's
@@ -198,6 +203,7 @@ $(BUILD)/wasm-simd/%.o: %.c
 	$(WASM_CC) $(WASM_FLAGS) -msimd128 $(DEPEND) -c -o $@ $<
 
 include tools/wasm.mk
+include tools/package.mk
 include tools/wasi.mk
 include tools/web.mk
 include tools/wasm-kernel.mk

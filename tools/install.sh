@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs what building (`install.sh build`), fetching models (`pull`) and testing (`test`) need and is not there.
+# Installs what building (`install.sh build`), fetching models (`pull`), testing (`test`) and testing in browsers
+# (`web`) need and is not there.
 # Silent when nothing is missing. On Debian and its kin it uses apt-get, says what it will install, and asks
 # first unless it is root or not on a terminal; elsewhere it says what is needed and fails.
 set -u
@@ -41,7 +42,11 @@ aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|a C compiler for AArch64
 /usr/aarch64-linux-gnu/include/stdlib.h|libc6-dev-arm64-cross|the C library for AArch64
 qemu-aarch64|qemu-user|an emulator of AArch64
 END
-        *) echo "install.sh: no such group: $group (build, pull, test, aarch64)" >&2; exit 2 ;;
+        web) cat <<'END' ;;
+chromium|chromium|Chromium: tests of the npm package
+firefox-esr|firefox-esr|Firefox: the same
+END
+        *) echo "install.sh: no such group: $group (build, pull, test, aarch64, web)" >&2; exit 2 ;;
         esac
     done
 }

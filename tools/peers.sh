@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes ready what the golden tests compare mote with: the npm packages of tests/golden/package-lock.json,
-# kept in the user's cache under the lock file's hash, and linked to as tests/golden/node_modules. The last
-# line printed is the node to run the tests with: node-llama-cpp wants version 20 or later, so where the
+# Makes ready the npm packages of a folder's package-lock.json (without an argument, tests/golden: what mote is
+# compared with), kept in the user's cache under the lock file's hash, and linked to as its node_modules. The
+# last line printed is the node to run them with: node-llama-cpp wants version 20 or later, so where the
 # system's is older one is fetched too.
 set -eu
-cd "$(dirname "$0")/../tests/golden"
+cd "$(dirname "$0")/../${1:-tests/golden}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mote
 key=$(cat package.json package-lock.json | sha256sum | cut -c1-16)
 peers=$cache/peers/$key
@@ -17,7 +17,10 @@ if [ ! -e "$peers/complete" ]; then
     cp package.json package-lock.json "$new"
     # No install scripts: they would build or fetch other engines. No optional packages: the large GPU builds.
     # `npm ci` would refuse a lock file without the optional packages of other systems; install obeys it too.
-    (cd "$new" && npm install --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error)
+    # (esbuild, deno and bun bring their programs as such, and are small.)
+    optional=--omit=optional
+    [ $# = 0 ] || optional=
+    (cd "$new" && npm install --ignore-scripts $optional --no-audit --no-fund --loglevel=error)
     touch "$new/complete"
     rm -rf "$peers"
     mv "$new" "$peers"

@@ -113,6 +113,19 @@ for suite in "$@"; do
         build wasi "$BUILD/wasi/mote-wizer.wasm" wizer
         one wasi wasi.test.mjs node --test --test-reporter=tap tests/wasi/wasi.test.mjs
         ;;
+    web)
+        build "$MOTE" "$BUILD/mote-synth" package
+        if tools/peers.sh tests/web >"$log/web-peers.log" 2>&1; then
+            node=$(tail -n 1 "$log/web-peers.log")
+            for script in tests/web/*.test.mjs; do
+                one web "${script##*/}" "$node" --test --test-reporter=tap "$script"
+            done
+        else
+            echo "  FAILED  to fetch what the web tests run in"
+            tail -n 20 "$log/web-peers.log" | sed 's/^/          /'
+            echo "web 0 1 0" >>"$log/total"
+        fi
+        ;;
     check) for script in tools/check/*.sh; do one check "${script##*/}" "$script"; done ;;
     *) echo "test.sh: no such suite: $suite" >&2; exit 2 ;;
     esac

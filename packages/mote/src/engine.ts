@@ -225,7 +225,7 @@ export class Engine {
     runThread({ worker, stack, tls }: ThreadStart): void {
         const wide = (n: number): number | bigint => (this.wide ? BigInt(n) : n);
         this.#x.__stack_pointer!.value = wide(stack);
-        this.#x.__wasm_init_tls!(wide(tls));
+        this.#x.__wasm_init_tls?.(wide(tls));
         this.#x.worker_run(worker);
     }
 

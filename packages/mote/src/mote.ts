@@ -16,16 +16,17 @@ import type { DownloadOptions, KvType, LoadOptions, ModelInfo, ModelSource, Modu
 /** Bundlers know this form, and put the modules where they will be found. */
 const MODULES: Record<ModuleName, string> = {
     mote: new URL("./mote.wasm", import.meta.url).href,
-    "mote-threads": new URL("./mote-threads.wasm", import.meta.url).href,
-    "mote-simd": new URL("./mote-simd.wasm", import.meta.url).href,
-    "mote-64": new URL("./mote-64.wasm", import.meta.url).href,
+    "mote-threads": new URL("./mote-threads.wasm.gz", import.meta.url).href,
+    "mote-simd": new URL("./mote-simd.wasm.gz", import.meta.url).href,
+    "mote-64": new URL("./mote-64.wasm.gz", import.meta.url).href,
 };
 const KV_TYPES: readonly KvType[] = ["f16", "f32", "q8_0", "q4_0"];
 
 function modulesAt(folder: string | URL | undefined): Record<ModuleName, string> {
     if (folder === undefined) return MODULES;
     const base = new URL(folder, (globalThis as { location?: Location }).location?.href).href;
-    return Object.fromEntries(Object.keys(MODULES).map((name) => [name, new URL(`${name}.wasm`, base).href])) as Record<ModuleName, string>;
+    const file = (name: string): string => (name === "mote" ? "mote.wasm" : `${name}.wasm.gz`);
+    return Object.fromEntries(Object.keys(MODULES).map((name) => [name, new URL(file(name), base).href])) as Record<ModuleName, string>;
 }
 
 /** One of gguf-split's shards names all of them. */

@@ -119,8 +119,15 @@ function makeBreathe(): () => Promise<void> {
         });
 }
 
-/** All bytes of a URL or a `file:` URL. */
+/** All bytes of a URL or a `file:` URL, unpacked if they are packed by gzip, which servers may have done already. */
 export async function readAll(url: string): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await readRaw(url);
+    if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+    const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(unpacked).arrayBuffer());
+}
+
+async function readRaw(url: string): Promise<Uint8Array<ArrayBuffer>> {
     if (hasNode && url.startsWith("file:")) {
         const { readFile } = await nodeModule<{ readFile(path: URL): Promise<Uint8Array> }>("fs/promises");
         return new Uint8Array(await readFile(new URL(url)));
