@@ -35,6 +35,10 @@ void mote_kernel_product_overlay__neon(struct mote_kernels *table);
 void mote_kernel_product_overlay__dotprod(struct mote_kernels *table);
 void mote_kernel_product_overlay__i8mm(struct mote_kernels *table);
 void mote_kernel_float_overlay__neon(struct mote_kernels *table);
+#elif defined(__wasm_simd128__)
+void mote_kernel_product_overlay__simd128(struct mote_kernels *table);  /* quantize, interleave */
+void mote_kernel_multiply_overlay__simd128(struct mote_kernels *table); /* multiply, direct */
+void mote_kernel_multiply_overlay__relaxed(struct mote_kernels *table);
 #endif
 
 #endif
