@@ -30,6 +30,7 @@ copyFileSync("../../LICENSE", "LICENSE");
 copyFileSync("src/coi.js", join(out, "coi.js"));
 
 const options = {
+    absWorkingDir: here,
     entryPoints: ["src/index.ts", "src/worker.ts"],
     outdir: out,
     bundle: true,
