@@ -8,9 +8,8 @@
 
 #include "mote/mote.h"
 
-/* Writes text with its control characters (those of C1, U+0080 … U+009F, too) and what is not UTF-8 as \n,
- * \t,
- * \\ or \xNN, so that a file cannot command a terminal. */
+/* Writes text with its control characters (those of C1, U+0080 … U+009F, too) and what is not UTF-8 as
+ * \n, \t, \\ or \xNN, so that a file cannot command a terminal. */
 void cli_print(FILE *out, mote_text text);
 
 /* Writes n bytes of an answer for a terminal: lines and tabs as they are, other control characters as their

@@ -4,15 +4,17 @@
  * types. A field of w bytes with b bits for a value serves w·8/b values: bits k·b and up of byte l belong to
  * value k·w + l. n[64] 32×2, say, is two fields of 32 bytes with 2 bits for a value.
  *
- *     Q2_K    sc[16] n[64] d dmin              q = n 32×2                    16: d·(sc & 15)·q − dmin·(sc >>
- * 4) Q3_K    h[32] n[64] sc[12] d             q = (n 32×2 | h 32×1 << 2) − 4       16: d·(s − 32)·q Q4_K    d
- * dmin sc[12] n[128]             q = n 32×4                           32: d·s·q − dmin·m Q5_K    d dmin
- * sc[12] h[32] n[128]       q = n 32×4 | h 32×1 << 4             32: d·s·q − dmin·m Q6_K    n[128] h[64]
- * sc[16] d            q = (n 64×4 | h 32×2 << 4) − 32      16: d·sc·q, sc int8 IQ4_XS  d sh[2] sl[4] n[128]
- * q = nonlinear[n 16×4]                32: d·(s − 32)·q TQ2_0   n[64] d                          q = n 32×2 −
- * 1                       256: d·q TQ1_0   n[48] h[4] d                     q = digit − 1 256: d·q a byte is
- * five base-3 digits as a fraction of 256: digit k = (byte·3^k mod 256)·3 >> 8. n[0..31]: digit k of byte l
- * is value 32·k + l; n[32..47]: value 160 + 16·k + l; h, four digits: value 240 + 4·k + l
+ *     Q2_K    sc[16] n[64] d dmin       q = n 32×2                            16: d·(sc & 15)·q − dmin·(sc >> 4)
+ *     Q3_K    h[32] n[64] sc[12] d      q = (n 32×2 | h 32×1 << 2) − 4        16: d·(s − 32)·q
+ *     Q4_K    d dmin sc[12] n[128]      q = n 32×4                            32: d·s·q − dmin·m
+ *     Q5_K    d dmin sc[12] h[32] n[128]   q = n 32×4 | h 32×1 << 4           32: d·s·q − dmin·m
+ *     Q6_K    n[128] h[64] sc[16] d     q = (n 64×4 | h 32×2 << 4) − 32       16: d·sc·q, sc int8
+ *     IQ4_XS  d sh[2] sl[4] n[128]      q = nonlinear[n 16×4]                 32: d·(s − 32)·q
+ *     TQ2_0   n[64] d                   q = n 32×2 − 1                       256: d·q
+ *     TQ1_0   n[48] h[4] d              q = digit − 1                        256: d·q
+ *
+ * Of TQ1_0 a byte is five base-3 digits as a fraction of 256: digit k = (byte·3^k mod 256)·3 >> 8. n[0..31]:
+ * digit k of byte l is value 32·k + l; n[32..47]: value 160 + 16·k + l; h, four digits: value 240 + 4·k + l.
  *
  * The number before the colon is how many values share the scale; s and m unpack from sc (decode_scale.h). */
 #include "base/memory.h"

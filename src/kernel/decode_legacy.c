@@ -5,10 +5,13 @@
  *
  *     Q4_0    d  n[16]           q = n − 8                     w = d·q
  *     Q4_1    d  m  n[16]        q = n                         w = d·q + m
- *     Q5_0    d  h[4] n[16]      q = (n | h bit << 4) − 16     w = d·q           h: one u32, bit i for value
- * i Q5_1    d  m  h[4] n[16]   q = n | h bit << 4            w = d·q + m Q8_0    d  q[32] w = d·q IQ4_NL  d
- * n[16]           q = nonlinear[n]              w = d·q MXFP4   e  n[16]           q = 2 × the E2M1 number n
- * w = 2^(e−128)·q   e: a byte
+ *     Q5_0    d  h[4] n[16]      q = (n | h bit << 4) − 16     w = d·q
+ *     Q5_1    d  m  h[4] n[16]   q = n | h bit << 4            w = d·q + m
+ *     Q8_0    d  q[32]                                         w = d·q
+ *     IQ4_NL  d  n[16]           q = nonlinear[n]              w = d·q
+ *     MXFP4   e  n[16]           q = 2 × the E2M1 number n     w = 2^(e−128)·q, e a byte
+ *
+ * h is one u32, bit i for value i.
  *
  * IQ4_XS, which is IQ4_NL in superblocks, stands with the k-quants. */
 #include "base/float.h"

@@ -9,8 +9,8 @@
  *
  *     F32, F16    rows of floats
  *     Q8_0        rows of int8; an element is q · scale of its position and 32 elements, one f32 product
- *     Q4_0        the same with q from −8 to 7, stored as q + 8. 32 values in sixteen bytes, the first
- * sixteen in the low halves:   ├ 16 │ 0 ┤├ 17 │ 1 ┤ …  ├ 31 │ 15 ┤
+ *     Q4_0        the same with q from −8 to 7, stored as q + 8; 32 values in sixteen bytes, the first sixteen
+ *                 in the low halves:   ├ 16 │ 0 ┤├ 17 │ 1 ┤ …  ├ 31 │ 15 ┤
  *
  * Keys lie across because a score is the sum over e: the positions of a page are summed side by side, each in
  * the order of e, whatever the width of the machine's vectors. */

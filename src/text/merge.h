@@ -2,8 +2,8 @@
  *
  * merge.h: the one algorithm behind both kinds of byte-pair encoding.
  *
- *     symbols   [l][o][w][e][r]      a doubly linked list; each symbol may hold a pair with its right
- * neighbour heap      lo 7, er 12, …       the symbols that hold one, best key first, left-most among equals
+ *     symbols   [l][o][w][e][r]   a doubly linked list; each may hold a pair with its right neighbour
+ *     heap      lo 7, er 12, …    the symbols that hold one, best key first, left-most among equals
  *
  * The best pair is merged into its left symbol, and the two pairs it touches are looked up anew, until the
  * heap is empty: O(n log n) for n symbols whatever the text. Each symbol is in the heap at most once and
