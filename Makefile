@@ -125,6 +125,11 @@ bench-peers: $(BUILD)/mote $(BUILD)/mote-synth ## mote and llama.cpp in turn on 
 	@tools/peers.sh >$(BUILD)/peers.log
 	@BUILD=$(BUILD) "$$(tail -n 1 $(BUILD)/peers.log)" bench/peers.mjs $(BENCH)
 
+.PHONY: bench-web
+bench-web: package $(BUILD)/mote $(BUILD)/mote-synth ## mote and wllama in turn in one Chromium, BENCH=quick or full
+	@tools/install.sh web
+	@BUILD=$(BUILD) node bench/web.mjs $(BENCH)
+
 # The core without a C library, and the same program with one.
 BARE_FLAGS := $(APP_FLAGS) -ffreestanding -fno-builtin -fno-stack-protector
 .PHONY: bare-programs golden-programs
@@ -231,4 +236,4 @@ help: ## this list
 clean: ## removes the build folder
 	rm -rf $(BUILD)
 
--include $(wildcard $(addsuffix .d,$(CORE_O) $(HOST_O) $(CLI_O) $(TEST_X) $(GOLDEN_X) $(FUZZ_X) $(WASM_O)))
+-include $(wildcard $(addsuffix .d,$(CORE_O) $(HOST_O) $(CLI_O) $(TEST_X) $(GOLDEN_X) $(FUZZ_X) $(WASM_O) $(WASM_MODULES_O)))
