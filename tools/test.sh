@@ -114,7 +114,7 @@ for suite in "$@"; do
         one wasi wasi.test.mjs node --test --test-reporter=tap tests/wasi/wasi.test.mjs
         ;;
     web)
-        build "$MOTE" "$BUILD/mote-synth" package
+        build "$MOTE" "$BUILD/mote-synth" web
         if tools/peers.sh tests/web >"$log/web-peers.log" 2>&1; then
             node=$(tail -n 1 "$log/web-peers.log")
             for script in tests/web/*.test.mjs; do

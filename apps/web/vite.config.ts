@@ -13,8 +13,8 @@ const root = at("../..");
 const packageDist = process.env.MOTE_PACKAGE ?? `${root}/packages/mote/dist`;
 const out = process.env.MOTE_WEB_OUT ?? `${root}/dist/web`;
 
-/** Files of the package that a browser asks for. */
-const SHIPPED = /\.(js|wasm)$/;
+/** Files of the package that a browser asks for: all but its types. */
+const SHIPPED = /(?<!\.d\.ts)$/;
 
 /** The catalogue's models that a browser can download: those of Hugging Face, by their addresses. */
 function catalogue(): string {

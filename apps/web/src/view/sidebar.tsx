@@ -17,7 +17,7 @@ import { Icon, type IconName, Mark } from "./icon.tsx";
 export const drawer = signal(false);
 
 export function Sidebar() {
-    const ref = useRef<HTMLElement>(null);
+    const ref = useRef<HTMLDivElement>(null);
     const open = drawer.value;
     useEffect(() => {
         if (!open) return;
@@ -30,7 +30,7 @@ export function Sidebar() {
     }, [open]);
     return (
         <>
-            <aside class="sidebar" ref={ref} data-open={open} id="sidebar">
+            <div class="sidebar" ref={ref} data-open={open} id="sidebar">
                 <a class="brand" href="#/" onClick={() => (drawer.value = false)}>
                     <Mark />
                     <span>mote</span>
@@ -42,7 +42,7 @@ export function Sidebar() {
                 </nav>
                 <Conversations />
                 <Foot />
-            </aside>
+            </div>
             {open && <div class="scrim" onClick={closeDrawer} />}
         </>
     );
@@ -50,7 +50,8 @@ export function Sidebar() {
 
 export function closeDrawer(): void {
     drawer.value = false;
-    document.querySelector<HTMLElement>("[aria-controls=sidebar]")?.focus();
+    // The button cannot be focused before the page behind the drawer is alive again.
+    setTimeout(() => document.querySelector<HTMLElement>("[aria-controls=sidebar]")?.focus());
 }
 
 function Place({ view, to, icon, name }: { view: string; to: string; icon: IconName; name: string }) {

@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What `make web-demo` shows: the chat page on this machine, offering stories15M as it is and in 4 bits, and
+# TinyLlama where it has been pulled before.
+set -eu
+cd "$(dirname "$0")/.."
+mote=${BUILD:-build}/mote
+made=${BUILD:-build}/web-demo
+mkdir -p "$made"
+
+stories=$("$mote" pull --quiet stories15m)
+packed=$made/stories15m-4bit.gguf
+if [ ! -s "$packed" ] || [ "$stories" -nt "$packed" ]; then
+    node tools/quantise.mjs "$stories" "$packed.new"
+    mv "$packed.new" "$packed"
+fi
+set -- --model "$packed=Tells children's stories; 15 million weights of 4 bits" \
+    --model "$stories=Tells children's stories; the same weights in 32 bits"
+if "$mote" list | grep -q '^tinyllama .*present'; then
+    set -- "$@" --model "$("$mote" pull --quiet tinyllama)=Chats; 1.1 billion weights of about 2.3 bits"
+fi
+exec node tools/serve.mjs "${DIST:-dist}/web" --port "${PORT:-8080}" "$@"
