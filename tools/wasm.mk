@@ -1,63 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `make wasm`: the core and host/wasm as WebAssembly modules in dist/, without Emscripten and without a C
-# library. Objects are bitcode, so that the linker sees the whole program at once; what lies on no way from an
-# export is dropped. Kernels are compiled for speed, everything else for size.
+# library.
+#
+#     objects    bitcode, so that the linker sees the whole program at once and drops what lies on no way from
+#                an export. Kernels are compiled for speed, and apart; everything else for size
+#     link       wasm-ld, active data, one imported memory
+#     shrink     wasm-opt, twice from flat code
+#     pack       tools/wasm_pack.c: constant data packed; the memory shared, where threads are
+#     check      sizes and imports
 
 WASM_CC   ?= clang-22
 WASM_LD   ?= wasm-ld-22
 DIST      ?= dist
 WASM_MOST := 100000 # bytes of mote.wasm, a promise; the others may have 5,000 more
-BINARYEN  := binaryen@132
 WASM_OPT  := $(BUILD)/npm/node_modules/.bin/wasm-opt
+WASM_PACK := $(BUILD)/tools/wasm_pack
 
 WASM_MODULES := mote mote-threads mote-simd mote-64
 WASM_HOST_C  := $(sort $(wildcard host/wasm/*.c))
 WASM_C       := $(CORE_C) $(WASM_HOST_C)
+# Not seen by the linker's optimiser: kernels, which it would shrink; what the compiler may call by itself; and
+# what depends on data that is not there yet.
+WASM_APART   := %_simd128.c %_relaxed.c host/wasm/memory.c host/wasm/unpack.c
 
-wasm-cflags  := $(STD) $(WARN) -Isrc -I. -ffreestanding -fno-stack-protector -flto -msimd128
-wasm-ldflags := --no-entry --import-memory --export-dynamic --gc-sections --lto-O2 -O2 --stack-first \
-	-z stack-size=262144 --initial-memory=1048576
+wasm-cflags := $(STD) $(WARN) -Isrc -I. -ffreestanding -fno-stack-protector -msimd128
 # --export-dynamic exports what is not hidden: the core and all of the host but module.h is.
-wasm-optflags := -Oz --converge --strip-debug --strip-producers --strip-target-features \
-	--enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals
+wasm-ldflags := --no-entry --import-memory --export-dynamic --export=wasm_packed --gc-sections --strip-debug \
+	--lto-O2 -O2 --mllvm=-inline-threshold=-50 --mllvm=-disable-lsr --stack-first -z stack-size=262144 \
+	--initial-memory=1048576
+# Nothing lies below 1024: the stack ends there.
+wasm-optflags := --strip-producers --strip-target-features --low-memory-unused -Oz --flatten --rereloop -Oz -Oz --converge \
+	--enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-nontrapping-float-to-int --enable-sign-ext \
+	--enable-mutable-globals
 
-mote-cflags          := --target=wasm32 -mrelaxed-simd
-mote-optflags        := --enable-relaxed-simd
-mote-threads-cflags  := --target=wasm32 -mrelaxed-simd -matomics
-mote-threads-ldflags := --shared-memory --max-memory=4294967296 --export=__stack_pointer --export=__wasm_init_tls \
-	--export=__tls_size
+mote-cflags           := --target=wasm32 -mrelaxed-simd
+mote-optflags         := --enable-relaxed-simd
+mote-threads-cflags   := --target=wasm32 -mrelaxed-simd -matomics
+mote-threads-ldflags  := --export=__stack_pointer
 mote-threads-optflags := --enable-relaxed-simd --enable-threads
-mote-simd-cflags     := --target=wasm32
-mote-64-cflags       := --target=wasm64 -mrelaxed-simd -matomics
-mote-64-ldflags      := -mwasm64 --shared-memory --max-memory=17179869184 --export=__stack_pointer --export=__wasm_init_tls \
-	--export=__tls_size
-mote-64-optflags     := --enable-relaxed-simd --enable-threads --enable-memory64
+mote-threads-pages    := 65536
+mote-simd-cflags      := --target=wasm32
+mote-64-cflags        := --target=wasm64 -mrelaxed-simd -matomics
+mote-64-ldflags       := -mwasm64 --export=__stack_pointer
+mote-64-optflags      := --enable-relaxed-simd --enable-threads --enable-memory64 --table64-lowering
+mote-64-pages         := 262144
 
-.PHONY: wasm
-.PHONY: wasm-modules
+.PHONY: wasm wasm-modules
+wasm: wasm-modules ## modules for browsers, into dist/, and their sizes
+	@tools/wasm-check.mjs $(WASM_MOST) $(WASM_MODULES:%=$(DIST)/%.wasm)
 wasm-modules: $(WASM_MODULES:%=$(DIST)/%.wasm)
-wasm: $(WASM_MODULES:%=$(DIST)/%.wasm) ## modules for browsers, into dist/, and their sizes
-	@tools/wasm-check.mjs $(WASM_MOST) $^
 
 $(WASM_OPT):
-	npm install --prefix $(BUILD)/npm --no-audit --no-fund --loglevel=error $(BINARYEN)
+	npm install --prefix $(BUILD)/npm --no-audit --no-fund --loglevel=error binaryen@132
+$(WASM_PACK): tools/wasm_pack.c host/wasm/pack.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) -O2 -I. -o $@ $<
 
 # $(1): a module. Its objects lie in a folder of their own.
 define wasm-module
 $(1)-o := $$(WASM_C:%.c=$$(BUILD)/wasm/$(1)/%.o)
-$$(BUILD)/wasm/$(1)/src/%.o: src/%.c
+$$(BUILD)/wasm/$(1)/%.o: %.c tools/wasm.mk
 	@mkdir -p $$(@D)
-	$$(WASM_CC) $$(wasm-cflags) $$($(1)-cflags) -fvisibility=hidden $$(if $$(filter %_simd128.c %_relaxed.c,$$<),-O3,-Oz) $$(DEPEND) -c -o $$@ $$<
-$$(BUILD)/wasm/$(1)/host/%.o: host/%.c
-	@mkdir -p $$(@D)
-	$$(WASM_CC) $$(wasm-cflags) $$($(1)-cflags) -fvisibility=default $$(if $$(filter %/memory.c,$$<),-fno-lto -fno-builtin) -Oz $$(DEPEND) -c -o $$@ $$<
-$$(BUILD)/wasm/$(1).wasm: $$($(1)-o) tools/wasm.mk
-	@echo link $$(@F)
+	$$(WASM_CC) $$(wasm-cflags) $$($(1)-cflags) -fvisibility=$$(if $$(filter host/%,$$<),default,hidden) \
+		$$(if $$(filter $$(WASM_APART),$$<),-fno-builtin,-flto) $$(if $$(filter src/kernel/%_simd128.c src/kernel/%_relaxed.c,$$<),-O3,-Oz) \
+		$$(DEPEND) -c -o $$@ $$<
+$$(BUILD)/wasm/$(1).linked: $$($(1)-o)
+	@echo link $(1)
 	@$$(WASM_LD) $$(wasm-ldflags) $$($(1)-ldflags) -o $$@ $$($(1)-o)
-$$(DIST)/$(1).wasm: $$(BUILD)/wasm/$(1).wasm | $$(WASM_OPT)
+$$(BUILD)/wasm/$(1).small: $$(BUILD)/wasm/$(1).linked $$(WASM_OPT)
+	@echo shrink $(1)
+	@$$(WASM_OPT) $$(wasm-optflags) $$($(1)-optflags) -o $$@ $$<
+$$(DIST)/$(1).wasm: $$(BUILD)/wasm/$(1).small $$(WASM_PACK)
 	@mkdir -p $$(@D)
-	$$(WASM_OPT) $$(wasm-optflags) $$($(1)-optflags) -o $$@ $$<
+	$$(WASM_PACK) $$< $$@ $$($(1)-pages)
 endef
 $(foreach module,$(WASM_MODULES),$(eval $(call wasm-module,$(module))))
-WASM_MODULES_O := $(foreach module,$(WASM_MODULES),$($(module)-o))
+-include $(wildcard $(foreach module,$(WASM_MODULES),$($(module)-o:=.d)))

@@ -26,7 +26,6 @@ enum {
     NUMBER = 1u << 16, /* one job later */
     SPINS = 20000,     /* some 20 microseconds, longer than the serial gaps between two calls */
     STACK_BYTES = 1 << 17,
-    TLS_BYTES = MOTE_ALIGN, /* of thread-local variables, of which there are none */
 };
 
 static mote_work *job; /* job, argument, n: written only while the gate is shut and empty */
@@ -106,17 +105,23 @@ void workers_stop(void) {
     wake();
 }
 
-number worker_tls(int32_t worker) {
-    return wasm_address(worker_stacks + (size_t)(worker - 1) * (STACK_BYTES + TLS_BYTES) + STACK_BYTES);
+/* A stack grows downwards. */
+number worker_stack(int32_t worker) {
+    return wasm_address(worker_stacks + (size_t)worker * STACK_BYTES);
 }
 
-/* A stack grows downwards, from below the thread-local variables. */
-number worker_stack(int32_t worker) {
-    return worker_tls(worker);
+/* There are no thread-local variables. */
+void __wasm_init_tls(void *block);
+void __wasm_init_tls(void *block) {
+    (void)block;
+}
+
+number worker_tls(int32_t worker) {
+    return worker_stack(worker);
 }
 
 uint64_t wasm_pool_bytes(uint32_t n_workers) {
-    return n_workers > 1 ? (n_workers - 1) * (uint64_t)(STACK_BYTES + TLS_BYTES) : 0;
+    return n_workers > 1 ? (n_workers - 1) * (uint64_t)STACK_BYTES : 0;
 }
 
 void wasm_pool_describe(mote_host *host, uint32_t n_workers) {

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack.h: how the constant data of a module is packed: code books, Unicode tables and texts are a fifth of a
+ * module as they are, and hold less than half of that. tools/wasm_pack.c packs them after linking, unpack.c
+ * unpacks them when the module starts; both run this model of the data and see the same numbers.
+ *
+ * Bits go one by one, highest of a byte first, through an arithmetic coder [low, high] of 32 bits:
+ *
+ *     middle = low + (high − low) / 4096 · p          1: [low, middle]     0: [middle + 1, high]
+ *
+ * where p, of 4096, is how likely a 1 is. Six contexts look at some of the last four bytes each, and at the bits
+ * of this byte so far; each keeps in a slot how often a 1 came there. Their opinions, log(p / (1 − p)),
+ * are summed with weights that learn from each bit. Source: M. Mahoney, Adaptive Weighing of Context Models
+ * for Lossless Data Compression (2005).
+ *
+ * Unpacking has no constant data of its own: it would be packed. */
+#ifndef MOTE_HOST_WASM_PACK_H
+#define MOTE_HOST_WASM_PACK_H
+
+#include <stdint.h>
+
+enum {
+    PACK_CONTEXTS = 6,
+    PACK_SLOT_BITS = 17,
+    PACK_COUNT = 15,     /* a slot moves by at least 1 / 16.5 of a surprise */
+    PACK_LEARN = 20,     /* speed of the weights */
+    PACK_WEIGHT = 14000, /* first of them all; 65536 is 1 */
+    PACK_HALF = 1 << 15,
+};
+
+/* Which of the last four bytes a context looks at, the newest in bit 0: a byte of this for each. The sixth
+ * looks at none of them, but at the place modulo 4. */
+#define PACK_LOOKS 0x0a02070301u
+
+/* What is packed, as tools/wasm_pack.c leaves it: where it goes, how much it is, and its code. */
+struct pack_data {
+    uint32_t to, n;
+    uint8_t code[16376];
+};
+
+struct pack_model { /* starts as zeros */
+    /* 12 bits of a probability, 4 of a count; zero is a half and no count */
+    uint16_t slot[PACK_CONTEXTS][1 << PACK_SLOT_BITS];
+    uint16_t *seen[PACK_CONTEXTS]; /* the slots of the bit at hand */
+    uint32_t context[PACK_CONTEXTS];
+    int32_t opinion[PACK_CONTEXTS];
+    int32_t weight[256][PACK_CONTEXTS]; /* less PACK_WEIGHT; by the bits of this byte so far */
+    uint32_t probability;               /* of a 1 at hand, of 4096 */
+    uint32_t bits, n;                   /* of this byte so far, below a 1; bytes before it */
+    uint32_t last;                      /* four of them */
+    int32_t step[PACK_COUNT + 1];       /* 65536 / (count + 1.5) */
+    int16_t stretch[4096], squash[4096];
+};
+
+static inline void pack_begin(struct pack_model *m) {
+    float odds = 0x1.749ea8p11f; /* e^8 */
+    int32_t from = 0;
+    for (int32_t x = 0; x < 4096; x++, odds *= 0x1.fe00aap-1f) { /* e^(−1/256) */
+        int32_t p = (int32_t)(4096 / (1 + odds));
+        m->squash[x] = (int16_t)(p + !p);
+        while (from <= p)
+            m->stretch[from++] = (int16_t)(x - 2048);
+    }
+    while (from < 4096)
+        m->stretch[from++] = 2047;
+    for (int32_t i = 0; i <= PACK_COUNT; i++)
+        m->step[i] = 131072 / (2 * i + 3);
+    m->bits = 1;
+}
+
+static inline void pack_predict(struct pack_model *m) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
+        uint32_t hash = (m->context[i] + m->bits) * 0x9e3779b1u;
+        uint16_t *slot = m->seen[i] = &m->slot[i][hash >> (32 - PACK_SLOT_BITS)];
+        m->opinion[i] = *slot & 15 ? m->stretch[(*slot ^ PACK_HALF) >> 4] : 0;
+        sum += m->opinion[i] * ((m->weight[m->bits][i] + PACK_WEIGHT) >> 4);
+    }
+    sum = (sum >> 12) + 2048;
+    m->probability = (uint32_t)m->squash[sum < 0 ? 0 : sum > 4095 ? 4095 : sum];
+}
+
+static inline void pack_learn(struct pack_model *m, uint32_t bit) {
+    int32_t surprise = (int32_t)(bit << 12) - (int32_t)m->probability;
+    for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
+        int32_t slot = *m->seen[i] ^ PACK_HALF, count = slot & 15, p = slot >> 4;
+        m->weight[m->bits][i] += m->opinion[i] * surprise * PACK_LEARN >> 14;
+        p += ((bit ? 4095 : 0) - p) * m->step[count] / 65536;
+        *m->seen[i] = (uint16_t)((p << 4 | (count + (count < PACK_COUNT))) ^ PACK_HALF);
+    }
+    m->bits = m->bits * 2 + bit;
+    if (m->bits < 256) return;
+    m->last = m->last << 8 | (m->bits & 255);
+    m->bits = 1;
+    m->n++;
+    for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
+        uint32_t hash = i > 4 ? (m->n & 3) << 8 : 0;
+        for (uint32_t j = 0; j < 4; j++)
+            if (PACK_LOOKS >> (8 * i + j) & 1) hash = (hash + (m->last >> 8 * j & 255) + 1) * 0x9e3779b1u;
+        m->context[i] = hash;
+    }
+}
+
+#endif
