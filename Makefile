@@ -236,4 +236,4 @@ help: ## this list
 clean: ## removes the build folder
 	rm -rf $(BUILD)
 
--include $(wildcard $(addsuffix .d,$(CORE_O) $(HOST_O) $(CLI_O) $(TEST_X) $(GOLDEN_X) $(FUZZ_X) $(WASM_O) $(WASM_MODULES_O)))
+-include $(wildcard $(addsuffix .d,$(CORE_O) $(HOST_O) $(CLI_O) $(TEST_X) $(GOLDEN_X) $(FUZZ_X) $(WASM_O)))
