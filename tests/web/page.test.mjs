@@ -413,6 +413,66 @@ check('a hostile answer is only text', async () => {
     assert.deepEqual(requests.filter((url) => url.includes('elsewhere')), []);
 });
 
+check('an answer is set with headings, lists, tables and code', async () => {
+    const text = [
+        '# Title\n\nA *b* **c** `d` ~~e~~ &amp; f.\nNext line',
+        '3. three\n4. four\n\n   more\n\n- [x] done\n- [ ] open',
+        '| l | r |\n|---|--:|\n| 1 | 2 |',
+        '> quoted\n\n---',
+        '````md\n```\ninner\n```\n\nstill code\n````',
+        '```python\ndef f(): # why\n    return "x" + str(1)\n',
+    ].join('\n\n');
+    await importText(JSON.stringify(conversation(text)));
+    const answer = answers().first().locator('.text');
+    await answer.getByRole('heading', { name: 'Title' }).waitFor();
+    const found = await answer.evaluate((element) => {
+        const $ = (selector) => [...element.querySelectorAll(selector)].map((one) => one.textContent);
+        return {
+            heading: $('h3'),
+            inline: $('em, p > strong, p > code, del'),
+            start: element.querySelector('ol').start,
+            items: $('ol > li').length,
+            tasks: [...element.querySelectorAll('.task input')].map(({ checked, disabled }) => [checked, disabled]),
+            right: $('td[data-align=right]'),
+            quote: $('blockquote').map((one) => one.trim()),
+            rules: $('hr').length,
+            code: $('pre code'),
+            languages: $('figcaption span:first-child'),
+            colours: $('pre .c-word, pre .c-string, pre .c-comment, pre .c-number'),
+        };
+    });
+    assert.deepEqual(found, {
+        heading: ['Title'],
+        inline: ['b', 'c', 'd', 'e'],
+        start: 3,
+        items: 2,
+        tasks: [
+            [true, true],
+            [false, true],
+        ],
+        right: ['2'],
+        quote: ['quoted'],
+        rules: 1,
+        code: ['```\ninner\n```\n\nstill code', 'def f(): # why\n    return "x" + str(1)'],
+        languages: ['md', 'python'],
+        colours: ['def', '# why', 'return', '"x"', '1'],
+    });
+    assert.match(await answer.innerText(), /& f\.\nNext line/);
+});
+
+check('a conversation longer than the context says so, and goes on without its oldest messages', async () => {
+    const long = `${BEGINNING} `.repeat(14);
+    const messages = Array.from({ length: 5 }, (_, i) => ({ id: `m${i}`, role: i % 2 ? 'assistant' : 'user', text: i < 2 ? long : 'Then the sun came out.', at: 1 }));
+    await importText(JSON.stringify(conversation('', { messages })));
+    await button('Answer the last message').click();
+    await page.getByRole('alert').getByText('longer than the context').waitFor();
+    await button('Leave out the oldest').click();
+    await idle();
+    await answers().nth(1).waitFor();
+    assert.equal(await page.getByRole('article', { name: 'You' }).count(), 2);
+    assert.equal(await page.getByRole('alert').getByText('longer than the context').count(), 0);
+});
+
 /** A file let fall on the page. */
 async function drop(name, url, bytes) {
     await page.evaluate(

@@ -99,6 +99,7 @@ export async function serve({ pkg, models }) {
 
     const drained = (response) =>
         new Promise((resolve) => {
+            if (response.destroyed) return resolve();
             const go = () => {
                 response.off('drain', go).off('close', go);
                 resolve();

@@ -62,8 +62,9 @@ export function wrapWorker(worker: Worker): Spawned {
 /** Makes a worker of a script where a bundler need not see it: in Node, and the threads of a worker. */
 export async function spawn(script: string): Promise<Spawned> {
     if (!threadsOnly) return wrapWorker(new Worker(script, { type: "module", name: "mote" }));
-    const { Worker: Thread } = await nodeModule<{ Worker: new (url: URL) => NodeWorker }>("worker_threads");
-    const worker = new Thread(new URL(script));
+    const { Worker: Thread } = await nodeModule<{ Worker: new (url: URL, options: object) => NodeWorker }>("worker_threads");
+    // The options of node's own command line are not for workers: some of them workers refuse.
+    const worker = new Thread(new URL(script), { execArgv: [] });
     return {
         post: (message, transfer) => worker.postMessage(message, transfer as readonly unknown[] | undefined),
         listen: (onMessage) => worker.on("message", onMessage),
