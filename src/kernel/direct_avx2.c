@@ -38,6 +38,7 @@ void mote_kernel_direct_overlay__avx2(struct mote_kernels *table) {
     overlay_direct(table);
     overlay_unpack(table);
     mote_kernel_direct_book_overlay__avx2(table);
+    mote_kernel_direct_q6_overlay__avx2(table);
 }
 
 #endif

@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * direct_book_avx2.c: the product with few columns of the code-book types, eight rows at a time. Entries are
- * fetched one by one, and an entry is values of one row side by side; so here rows are not turned, only their
- * sums are:
+ * fetched one by one, and an entry is values of one row side by side; so rows are not turned, only their
+ * sums are (direct_rows_avx2.h):
  *
  *     book      unpacked once for all rows into the bytes that an entry stands for, 2 to 16 KB
  *     fields    of each row of a superblock: indices, signs or deltas, scales; as the decoders find them
  *     32 values of a row = four entries of eight or eight of four, times x with the signs of the weights
- *     eight rows of eight sums → one vector, a sum of a row in each lane
  *
  * The sums of 16 bits that VPMADDUBSW makes have room for two pairs: 2 · 2 · 62 · 127 = 31496 at most. */
 #include "kernel/level.h"
 
 #if defined(__x86_64__)
 
-#include "base/memory.h"
 #include "kernel/decode_iq1_x86.h"
+#include "kernel/direct_rows_avx2.h"
 
-#define WIDTH 8
-#include "kernel/vector_x86.h"
-
-#define INLINE static inline __attribute__((always_inline))
-
-enum { ROWS = 8, SPAN = 256, MOST_ENTRIES = 2048, TILE = MOTE_KERNEL_DIRECT };
+enum { MOST_ENTRIES = 2048 };
 
 /* What the decoders put in the place of 256 values. */
 struct fields {
@@ -112,16 +106,6 @@ INLINE __m256i four_bytes(uint32_t bytes) {
     return _mm256_shuffle_epi8(_mm256_set1_epi32((int)bytes), byte);
 }
 
-/* Two rows' sixteen sums each, in 16 bits → four of each lane's half: a b a b │ a b a b */
-INLINE __m256i join_rows(__m256i a, __m256i b) {
-    __m256i sum = _mm256_add_epi16(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-    return _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
-}
-
-INLINE __m256i join_pairs(__m256i ab, __m256i cd) {
-    return _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
-}
-
 /* scale [8 rows][n] → [n][8 rows], n 8 or 16. */
 INLINE void turn_scales(float rows[ROWS][16], const int n, float to[16][ROWS]) {
     for (int at = 0; at < n; at += 8) {
@@ -153,16 +137,11 @@ struct shape {
     int group, by_fours, has_delta;
 };
 
-/* acc + idot · (scale · d) */
-INLINE floats add_scaled(floats acc, ints idot, const float *scale, float d) {
-    return plus(acc, mul(to_float(idot), mul(load_floats(scale), splat_float(d))));
-}
-
 /* Group of 32 g of eight rows meets n columns; q, d, sum: those of the first from this superblock on. */
 INLINE void add_group(const struct fields row[ROWS], int g, const uint8_t *book, float scale[16][ROWS],
                       const struct shape *shape, const struct mote_kernel_x8 *x, uint32_t k, const uint32_t n,
                       floats *acc) {
-    ints sums[TILE][ROWS / 2];
+    ints sums[TILE][ROWS / 4];
     UNROLL
     for (int r = 0; r < ROWS; r += 2) {
         ints weight[2], sign[2];
@@ -180,24 +159,24 @@ INLINE void add_group(const struct fields row[ROWS], int g, const uint8_t *book,
             for (int i = 0; i < 2; i++)
                 part[i] =
                     _mm256_maddubs_epi16(weight[i], shape->has_delta ? v : _mm256_sign_epi8(v, sign[i]));
-            sums[c][r / 2] = join_rows(part[0], part[1]);
+            part[0] = join_rows(part[0], part[1]);
+            sums[c][r / 4] = r % 4 ? join_pairs(sums[c][r / 4], part[0]) : part[0];
         }
     }
     for (uint32_t c = 0; c < n; c++) {
-        ints low = join_pairs(sums[c][0], sums[c][1]), high = join_pairs(sums[c][2], sums[c][3]);
-        ints first = _mm256_permute2x128_si256(low, high, 0x20);
-        ints second = _mm256_permute2x128_si256(low, high, 0x31);
+        ints idot[2];
+        join_fours(sums[c][0], sums[c][1], idot);
         float d = x->scale[(uint64_t)c * (k / 32) + (unsigned)g];
         const int16_t *sum = x->sum + (uint64_t)c * (k / 16) + 2 * (unsigned)g;
         if (shape->has_delta) {
-            first = _mm256_add_epi32(first, splat_int(-16 * sum[0]));
-            second = _mm256_add_epi32(second, splat_int(-16 * sum[1]));
+            idot[0] = _mm256_add_epi32(idot[0], splat_int(-16 * sum[0]));
+            idot[1] = _mm256_add_epi32(idot[1], splat_int(-16 * sum[1]));
         }
         if (shape->group == 32) {
-            acc[c] = add_scaled(acc[c], _mm256_add_epi32(first, second), scale[g], d);
+            acc[c] = add_scaled(acc[c], _mm256_add_epi32(idot[0], idot[1]), load_floats(scale[g]), d);
         } else {
-            acc[c] = add_scaled(acc[c], first, scale[2 * g], d);
-            acc[c] = add_scaled(acc[c], second, scale[2 * g + 1], d);
+            acc[c] = add_scaled(acc[c], idot[0], load_floats(scale[2 * g]), d);
+            acc[c] = add_scaled(acc[c], idot[1], load_floats(scale[2 * g + 1]), d);
         }
     }
 }
@@ -212,14 +191,13 @@ INLINE void strip(const struct kind *kind, const struct shape *shape, const uint
     for (uint32_t c = 0; c < n; c++)
         acc[c] = splat_float(0);
     struct mote_kernel_x8 at = *x;
-    for (uint32_t done = 0; done < k; done += SPAN, rows += kind->bytes) {
+    for (uint32_t done = 0; done < k; done += SPAN, rows += kind->bytes, ahead += ROWS * kind->bytes) {
         struct fields some[ROWS];
         for (unsigned r = 0; r < ROWS; r++)
             kind->fields(rows + r * row_bytes, 1, (int8_t *)&some[r], by_row[r], NULL);
         turn_scales(by_row, SPAN / shape->group, scale);
         for (int g = 0; g < 8; g++) {
-            for (uint32_t i = 0; i < kind->bytes; i += 64, ahead += 64)
-                __builtin_prefetch((const void *)ahead);
+            fetch(ahead, kind->bytes, (unsigned)g);
             add_group(some, g, book, scale, shape, &at, k, n, acc);
         }
         at.q += SPAN, at.scale += SPAN / 32, at.sum += SPAN / 16;

@@ -28,8 +28,9 @@ void mote_kernel_direct_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_direct_overlay__avxvnni(struct mote_kernels *table);
 void mote_kernel_direct_overlay__avx512vnni(struct mote_kernels *table);
 
-/* Part of direct_overlay__avx2. */
+/* Parts of direct_overlay__avx2. */
 void mote_kernel_direct_book_overlay__avx2(struct mote_kernels *table);
+void mote_kernel_direct_q6_overlay__avx2(struct mote_kernels *table);
 #elif defined(__aarch64__)
 void mote_kernel_product_overlay__neon(struct mote_kernels *table);
 void mote_kernel_product_overlay__dotprod(struct mote_kernels *table);
