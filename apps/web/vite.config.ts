@@ -36,7 +36,19 @@ function catalogue(): string {
     return JSON.stringify({ models: offers }, null, 1);
 }
 
-/** Adds the package, the catalogue and the service worker, which knows all files and a hash of them. */
+/** What the page is made with, and the licences that go with it. */
+function licences(): string {
+    const { dependencies } = JSON.parse(readFileSync(at("package.json"), "utf8")) as { dependencies: object };
+    const parts = Object.entries(dependencies).map(([name, version]) => {
+        const folder = at(`node_modules/${name}`);
+        const file = readdirSync(folder).find((entry) => /^licen[sc]e/i.test(entry));
+        if (!file) throw new Error(`${name} has no licence file`);
+        return `${name} ${version}\n\n${readFileSync(`${folder}/${file}`, "utf8").trim()}\n`;
+    });
+    return [`mote\n\n${readFileSync(`${root}/LICENSE`, "utf8").trim()}\n`, ...parts].join(`\n${"-".repeat(80)}\n\n`);
+}
+
+/** Adds the package, the catalogue and the licences. */
 function shell(): Plugin {
     return {
         name: "mote-shell",
@@ -54,12 +66,13 @@ function shell(): Plugin {
                         });
                 }
                 this.emitFile({ type: "asset", fileName: "catalogue.json", source: catalogue() });
+                this.emitFile({ type: "asset", fileName: "licences.txt", source: licences() });
             },
         },
     };
 }
 
-/** Runs when everything else, public files included, has been written. */
+/** Adds the service worker, which knows all files, and a hash of them that changes when any does. */
 function serviceWorker(): Plugin {
     return {
         name: "mote-service-worker",

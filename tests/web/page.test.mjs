@@ -455,7 +455,7 @@ check('an answer is set with headings, lists, tables and code', async () => {
         rules: 1,
         code: ['```\ninner\n```\n\nstill code', 'def f(): # why\n    return "x" + str(1)'],
         languages: ['md', 'python'],
-        colours: ['def', '# why', 'return', '"x"', '1'],
+        colours: ['def', '# why', 'return', '"x"', 'str', '1'],
     });
     assert.match(await answer.innerText(), /& f\.\nNext line/);
 });

@@ -3,6 +3,7 @@
 // What the user does with conversations: say something, edit, ask again, rename, delete, export and import.
 
 import { signal } from "@preact/signals";
+import { MoteError } from "mote";
 import { answerable, respond, running } from "./model/answer.ts";
 import { keyOf } from "./model/catalogue.ts";
 import { engine, load } from "./model/engine.ts";
@@ -148,16 +149,21 @@ export async function takeFile(file: File): Promise<void> {
     const key = `stored:${file.name}`;
     const model = await library.store(file);
     const failed = library.failures.value.get(key);
-    if (model) await use(keyOf(model.source), file.name.replace(/\.gguf$/i, ""));
-    else if (failed !== undefined) {
+    const name = file.name.replace(/\.gguf$/i, "");
+    if (model) {
+        await use(keyOf(model.source), name);
+    } else if (failed instanceof MoteError && (failed.code === "storage" || failed.code === "quota")) {
+        notify(`${explain(failed).title}. The file is loaded for as long as this page is open.`);
+        await use(key, name, file);
+    } else if (failed !== undefined) {
         const { title, text } = explain(failed);
         notify(`${title}: ${text}`, { kind: "error" });
     }
 }
 
-/** Loads a stored model and goes to the conversation. */
-export async function use(key: string, name: string): Promise<void> {
-    if (await load(key, name)) {
+/** Loads a model and goes to the conversation. */
+export async function use(key: string, name: string, file?: File): Promise<void> {
+    if (await load(key, name, file)) {
         if (location.hash.startsWith("#/models")) go("#/");
     } else if (engine.value.state === "failed") {
         const { title, text } = explain(engine.value.error);

@@ -38,6 +38,8 @@ export const live = signal<Live | undefined>(undefined);
 
 /** Points of the chart. */
 const SHOWN = 240;
+/** Tokens that the speed shown while an answer comes is of. */
+const RECENT = 32;
 /** The text shown changes at most this often. */
 const FRAME_MS = 32;
 const SAVE_MS = 2500;
@@ -94,17 +96,20 @@ class Meter {
         this.#tokens++;
     }
 
-    show(): void {
-        const decode = this.#last - this.#first;
-        live.value = {
+    show(): Live {
+        const recent = this.#intervals.slice(-RECENT);
+        const decode = recent.reduce((sum, interval) => sum + interval, 0);
+        const now: Live = {
             active: true,
             firstTokenMs: this.#tokens > 0 ? this.#first - this.#began : undefined,
-            tokensPerSecond: this.#tokens > 4 && decode > 0 ? ((this.#tokens - 1) / decode) * 1000 : undefined,
+            tokensPerSecond: this.#tokens > 4 && decode > 0 ? (recent.length / decode) * 1000 : undefined,
             promptTokens: undefined,
             cachedTokens: undefined,
             tokens: this.#tokens,
             intervals: [...this.#intervals],
         };
+        live.value = now;
+        return now;
     }
 }
 
@@ -132,7 +137,6 @@ function finish(answer: Message, result: GenerationResult): Message {
         figures: {
             firstTokenMs: result.firstTokenSeconds * 1000,
             tokensPerSecond: result.tokensPerSecond,
-            promptTokens: result.promptTokens,
             tokens: result.tokens,
         },
     };
@@ -195,6 +199,8 @@ export async function respond(conversation: Conversation): Promise<void> {
         answer = finish(answer, result);
     } catch (error) {
         answer = { ...answer, text, at: Date.now(), ended: "stopped" };
+        const { firstTokenMs, tokensPerSecond = 0, tokens } = meter.show();
+        if (firstTokenMs !== undefined) answer.figures = { firstTokenMs, tokensPerSecond, tokens };
         if (!isAbort(error)) failure.value = { conversation: id, error };
     } finally {
         clearTimeout(timer);

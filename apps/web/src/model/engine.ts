@@ -46,8 +46,9 @@ function remember(key: string | null): void {
     }
 }
 
-/** Loads a model in place of the one at hand. True when it is ready; otherwise `engine` says why not. */
-export function load(key: string, name: string): Promise<boolean> {
+/** Loads a model in place of the one at hand, from where its key says or from a file that could not be stored. True
+ * when it is ready; otherwise `engine` says why not. */
+export function load(key: string, name: string, file?: File): Promise<boolean> {
     loading?.abort();
     const controller = (loading = new AbortController());
     return inTurn(async () => {
@@ -56,8 +57,9 @@ export function load(key: string, name: string): Promise<boolean> {
         const { contextLength, threads } = settings.value;
         engine.value = { state: "loading", key, name, progress: undefined };
         try {
-            const model = await Mote.load(sourceOf(key), {
+            const model = await Mote.load(file ?? sourceOf(key), {
                 threads: threads ?? "auto",
+                ...(file ? { cache: false } : {}),
                 ...(contextLength === null ? {} : { contextLength }),
                 signal: controller.signal,
                 onProgress: (progress) => {
@@ -65,7 +67,7 @@ export function load(key: string, name: string): Promise<boolean> {
                 },
             });
             engine.value = { state: "ready", key, name, model, contextLength, threads };
-            remember(key);
+            if (!file) remember(key);
             return true;
         } catch (error) {
             engine.value = isAbort(error) ? { state: "none" } : { state: "failed", key, name, error };

@@ -9,7 +9,6 @@ export interface Figures {
     /** Milliseconds from the question to the first token of the answer. */
     firstTokenMs: number;
     tokensPerSecond: number;
-    promptTokens: number;
     tokens: number;
 }
 
@@ -110,7 +109,6 @@ function readFigures(value: unknown, where: string): Figures {
     return {
         firstTokenMs: figure(f.firstTokenMs, `${where}.firstTokenMs`),
         tokensPerSecond: figure(f.tokensPerSecond, `${where}.tokensPerSecond`),
-        promptTokens: figure(f.promptTokens, `${where}.promptTokens`),
         tokens: figure(f.tokens, `${where}.tokens`),
     };
 }

@@ -5,27 +5,70 @@
 // nobody follows unasked, and of addresses only http, https and mailto become links. There is nothing to
 // sanitise because there is nothing that could run.
 //
-// While an answer streams, the text is read again for each frame; Preact then touches only what has changed,
-// which is the end.
+// While an answer streams, only its last part is read again: a text is cut where one block ends and another that
+// has nothing to do with it begins, and parts that are as they were are left alone.
 
 import { type Token, type Tokens, lexer } from "marked";
-import type { ComponentChild } from "preact";
+import { Component, type ComponentChild } from "preact";
 import { Code } from "./code.tsx";
 
-/** Beyond this a text is shown plain: reading it for each frame would take too long. */
-const LONGEST = 60_000;
+/** Longer parts are shown plain: some texts take marked a time that grows with the square of their length. */
+const LONGEST = 8_000;
+const LONGEST_CODE = 100_000;
 /** Quotes and lists nested deeper than this are shown plain. */
 const DEEPEST = 24;
 
 export function Markdown({ text }: { text: string }) {
-    if (text.length > LONGEST) return <p class="plain">{text}</p>;
-    let tokens: Token[];
-    try {
-        tokens = lexer(text, { gfm: true, breaks: true });
-    } catch {
-        return <p class="plain">{text}</p>; // nested beyond what marked reads
+    return (
+        <>
+            {cut(text).map((part, i) => (
+                <Part key={i} text={part} />
+            ))}
+        </>
+    );
+}
+
+/** Cuts a text at blank lines outside code, before lines that begin a paragraph, a heading or code. */
+export function cut(text: string): string[] {
+    const parts: string[] = [];
+    let fence = "";
+    let begin = 0;
+    let blank = false;
+    for (let at = 0; at < text.length;) {
+        const end = text.indexOf("\n", at) + 1 || text.length;
+        const line = text.slice(at, Math.min(end, at + 80));
+        const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1] ?? "";
+        if (blank && !fence && /^(?:[\p{L}\p{M}*_"“'(]|#{1,6} |`)/u.test(line) && !/^[*_+-] /.test(line)) {
+            parts.push(text.slice(begin, at));
+            begin = at;
+        }
+        if (fence) {
+            if (mark.startsWith(fence) && /^ {0,3}[`~]+\s*$/.test(line)) fence = "";
+        } else {
+            fence = mark;
+        }
+        blank = !fence && line.trim() === "";
+        at = end;
     }
-    return <>{blocks(tokens, 0)}</>;
+    parts.push(text.slice(begin));
+    return parts;
+}
+
+class Part extends Component<{ text: string }> {
+    override shouldComponentUpdate(next: { text: string }) {
+        return next.text !== this.props.text;
+    }
+
+    override render({ text }: { text: string }) {
+        if (text.length > (/^(?:```|~~~)/.test(text) ? LONGEST_CODE : LONGEST)) return <p class="plain">{text}</p>;
+        let tokens: Token[];
+        try {
+            tokens = lexer(text, { gfm: true, breaks: true });
+        } catch {
+            return <p class="plain">{text}</p>; // nested beyond what marked reads
+        }
+        return <>{blocks(tokens, 0)}</>;
+    }
 }
 
 /** The address if it may become a link. */

@@ -35,7 +35,7 @@ export function Message({ conversation, message, last }: Props) {
                 <>
                     <div class="text">
                         {mine ? <p class="plain">{message.text}</p> : <Markdown text={message.text} />}
-                        {coming && !message.text && <p class="reading">Reading the conversation…</p>}
+                        {coming && !message.text && <p class="reading">Reading…</p>}
                     </div>
                     {!coming && (
                         <Tools
