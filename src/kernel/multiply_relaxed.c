@@ -7,9 +7,11 @@
 
 #define RELAXED 1
 #include "kernel/multiply_wasm.h"
+#include "kernel/direct_wasm.h"
 
 void mote_kernel_multiply_overlay__relaxed(struct mote_kernels *table) {
     table->multiply = multiply;
+    overlay_direct(table);
 }
 
 #endif

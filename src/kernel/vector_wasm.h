@@ -16,6 +16,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define ROLLED _Pragma("clang loop unroll(disable)")
 
 typedef v128_t vector;
 
@@ -67,6 +68,28 @@ INLINE void turn(const vector row[4], vector to[4]) {
     cd = wasm_i32x4_shuffle(row[2], row[3], 2, 6, 3, 7);
     to[2] = wasm_i64x2_shuffle(ab, cd, 0, 2);
     to[3] = wasm_i64x2_shuffle(ab, cd, 1, 3);
+}
+
+/* Lanes that hold an f16 in their upper half, as floats. What is subnormal as f16 is never a subnormal float
+ * on the way, which would take a hundred cycles. Of the exponent moved and moved once more, less what that
+ * added to it, the smaller is right: the second for subnormal numbers alone. */
+struct halves {
+    vector positive, once, twice, finite;
+};
+
+INLINE struct halves load_halves_constants(void) {
+    static const uint32_t constants[4] = {0x7fffffff, 112u << 23, 113u << 23, 0x0f7fffff};
+    const uint32_t *p = opaque(constants);
+    return (struct halves){load_splat(p), load_splat(p + 1), load_splat(p + 2), load_splat(p + 3)};
+}
+
+INLINE vector float_from_half(vector v, const struct halves *c) {
+    vector top = wasm_v128_and(v, c->positive), magnitude = wasm_u32x4_shr(top, 3);
+    vector value = wasm_f32x4_pmin(wasm_i32x4_add(magnitude, c->once),
+                                   wasm_f32x4_sub(wasm_i32x4_add(magnitude, c->twice), c->twice));
+    /* infinity and NaN: all ones, which are 112 more again */
+    vector special = wasm_v128_and(wasm_i32x4_gt(magnitude, c->finite), c->once);
+    return wasm_v128_or(wasm_i32x4_add(value, special), wasm_v128_xor(v, top));
 }
 
 #endif
