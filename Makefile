@@ -144,7 +144,8 @@ $(BUILD)/tests/bare/hosted: tests/bare/story.c tests/bare/hosted.c tests/bare/ba
 GOLDEN_X := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/*.c))
 $(BUILD)/tests/golden/%: tests/golden/%.c $(HOST_O) $(BUILD)/libmote.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(HOST_O) $(BUILD)/libmote.a -lpthread
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(filter %/encode.o,$^) $(HOST_O) $(BUILD)/libmote.a -lpthread -lm -ldl
+$(BUILD)/tests/golden/encode: $(BUILD)/apps/cli/encode.o
 golden-programs: $(BUILD)/mote $(BUILD)/mote-synth $(GOLDEN_X)
 
 # ---- sanitizers: the same tests in a build folder of their own ----

@@ -12,7 +12,7 @@ mkdir -p "$made"
 stories=$("$mote" pull --quiet stories15m)
 packed=$made/stories15m-4bit.gguf
 if [ ! -s "$packed" ] || [ "$stories" -nt "$packed" ]; then
-    node tools/quantise.mjs "$stories" "$packed.new"
+    "$mote" quantize --quiet "$stories" "$packed.new" Q4_0
     mv "$packed.new" "$packed"
 fi
 set -- --model "$packed=Tells children's stories; 15 million weights of 4 bits" \

@@ -68,6 +68,7 @@ int cli_tokenize(int argc, char **argv);
 int cli_detokenize(int argc, char **argv);
 int cli_perplexity(int argc, char **argv);
 int cli_convert(int argc, char **argv);
+int cli_quantize(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 
 #endif

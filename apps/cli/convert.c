@@ -276,42 +276,23 @@ static void put_directory(struct cli_gguf *w, const struct checkpoint *c, const 
         w->bytes.data[16 + i] = (char)(w->n_keys >> 8 * i & 255);
 }
 
-static int write_all(FILE *file, const struct cli_gguf *w, const struct checkpoint *c,
-                     const struct layout *layout) {
+struct source {
+    const struct checkpoint *checkpoint;
+    const struct layout *layout;
+};
+
+static int write_tensors(FILE *file, void *user) {
     static const char zeros[ALIGNMENT];
-    if (fwrite(w->bytes.data, 1, w->bytes.n, file) != w->bytes.n) return 0;
-    for (uint64_t i = 0; i < layout->n; i++) {
-        const struct tensor *t = &layout->list[i];
+    const struct source *source = user;
+    for (uint64_t i = 0; i < source->layout->n; i++) {
+        const struct tensor *t = &source->layout->list[i];
+        const char *bytes = (const char *)source->checkpoint->map.bytes + t->from;
         size_t padding = (size_t)(-t->n_bytes % ALIGNMENT);
         if (cli_interrupted) return 0;
-        if (fwrite((const char *)c->map.bytes + t->from, 1, (size_t)t->n_bytes, file) != t->n_bytes) return 0;
+        if (fwrite(bytes, 1, (size_t)t->n_bytes, file) != t->n_bytes) return 0;
         if (fwrite(zeros, 1, padding, file) != padding) return 0;
     }
-    return !fflush(file) && !fsync(fileno(file));
-}
-
-/* Writes beside out and renames. */
-static int write_file(const char *out, const struct cli_gguf *w, const struct checkpoint *c,
-                      const struct layout *layout) {
-    char aside[4096];
-    int n = snprintf(aside, sizeof aside, "%s.part-XXXXXX", out);
-    if (n < 0 || (size_t)n >= sizeof aside) return cli_fail(CLI_FAILED, "%.80s…: the path is too long", out);
-    int fd = mkstemp(aside);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (!file) {
-        int error = errno;
-        if (fd >= 0) close(fd), unlink(aside);
-        return cli_fail(CLI_FAILED, "%s: %s", out, strerror(error));
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    int written = write_all(file, w, c, layout) && !fchmod(fd, 0666 & ~mask), error = errno;
-    if (fclose(file) && written) written = 0, error = errno;
-    if (written && !rename(aside, out)) return CLI_OK;
-    if (written) error = errno;
-    unlink(aside);
-    if (cli_interrupted) return CLI_INTERRUPTED;
-    return cli_fail(CLI_FAILED, "%s: %s", out, strerror(error));
+    return 1;
 }
 
 static int convert(const struct checkpoint *c, const struct layout *layout, const char *tokenizer,
@@ -322,7 +303,8 @@ static int convert(const struct checkpoint *c, const struct layout *layout, cons
     if (!code && c->n_vocab < 3) code = cli_fail(CLI_MODEL, "%s: fewer than three tokens", tokenizer);
     if (!code && pieces) put_directory(&w, c, pieces, layout, name);
     if (!pieces || w.failed) code = cli_fail(CLI_MEMORY, "not enough memory");
-    if (!code) code = write_file(out, &w, c, layout);
+    struct source source = {c, layout};
+    if (!code) code = cli_gguf_save(out, &w, write_tensors, &source);
     cli_buffer_close(&w.bytes);
     free(pieces);
     return code;

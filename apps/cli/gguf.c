@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gguf.c: writes the directory of a GGUF file into memory, byte by byte, so that the machine's own order does
+ * gguf.c: the directory of a GGUF file, byte by byte, so that the machine's own order does
  * not matter. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "apps/cli/cli.h"
 #include "apps/cli/gguf.h"
 
 void cli_gguf_put(struct cli_gguf *w, const void *bytes, size_t n) {
@@ -52,4 +57,31 @@ void cli_gguf_key_array(struct cli_gguf *w, const char *name, uint32_t element, 
     cli_gguf_key(w, name, CLI_GGUF_ARRAY);
     cli_gguf_put_u32(w, element);
     cli_gguf_put_u64(w, n);
+}
+
+static int write_all(FILE *file, const struct cli_gguf *w, int (*data)(FILE *, void *), void *user) {
+    return fwrite(w->bytes.data, 1, w->bytes.n, file) == w->bytes.n && data(file, user) && !fflush(file) &&
+           !fsync(fileno(file));
+}
+
+int cli_gguf_save(const char *out, const struct cli_gguf *w, int (*data)(FILE *, void *), void *user) {
+    char aside[4096];
+    int n = snprintf(aside, sizeof aside, "%s.part-XXXXXX", out);
+    if (n < 0 || (size_t)n >= sizeof aside) return cli_fail(CLI_FAILED, "%.80s…: the path is too long", out);
+    int fd = mkstemp(aside);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (!file) {
+        int error = errno;
+        if (fd >= 0) close(fd), unlink(aside);
+        return cli_fail(CLI_FAILED, "%s: %s", out, strerror(error));
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    int written = write_all(file, w, data, user) && !fchmod(fd, 0666 & ~mask), error = errno;
+    if (fclose(file) && written) written = 0, error = errno;
+    if (written && !rename(aside, out)) return CLI_OK;
+    if (written) error = errno;
+    unlink(aside);
+    if (cli_interrupted) return CLI_INTERRUPTED;
+    return cli_fail(CLI_FAILED, "%s: %s", out, strerror(error));
 }

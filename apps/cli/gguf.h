@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gguf.h: writes the directory of a GGUF file into memory. Every function appends; one that finds no memory
+ * gguf.h: writes GGUF files. The directory is made in memory: every function appends; one that finds no memory
  * sets failed, and all that follow do nothing, so that it is looked at once, at the end. */
 #ifndef MOTE_CLI_GGUF_H
 #define MOTE_CLI_GGUF_H
@@ -36,5 +36,10 @@ void cli_gguf_key_u32(struct cli_gguf *w, const char *name, uint64_t value);
 void cli_gguf_key_f32(struct cli_gguf *w, const char *name, float value);
 void cli_gguf_key_string(struct cli_gguf *w, const char *name, const char *text);
 void cli_gguf_key_array(struct cli_gguf *w, const char *name, uint32_t element, uint64_t n);
+
+/* Writes the directory and then what `data` writes to a file beside `out`, and renames it: whatever happens,
+ * there is a whole file or none. data returns 0 when it fails, with errno set, or when cli_interrupted is.
+ * Returns CLI_OK or an exit code, with a message printed. */
+int cli_gguf_save(const char *out, const struct cli_gguf *w, int (*data)(FILE *file, void *user), void *user);
 
 #endif

@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"list", "the models of the catalogue and those fetched", cli_list},
     {"rm", "remove a fetched model", cli_rm},
     {"convert", "llama2.c checkpoints to GGUF", cli_convert},
+    {"quantize", "a model with smaller weights", cli_quantize},
 #endif
     {"info", "what a model file holds, and the memory it needs", cli_info},
     {"tokenize", "text from stdin to tokens", cli_tokenize},

@@ -114,11 +114,25 @@ void mote_model_describe(const mote_model *model, mote_model_info *info);
 /* One tensor of the file, for i < info.n_tensors. dims[0] is the contiguous one. */
 typedef struct mote_tensor_info {
     mote_text name;
-    const char *type; /* "Q4_K", … */
+    const char *type;     /* "Q4_K", … */
+    uint32_t type_number; /* GGUF's */
     uint32_t n_dims;
     uint64_t dims[4], offset, bytes;
 } mote_tensor_info;
 MOTE_MUST_USE mote_status mote_model_tensor(const mote_model *model, uint32_t i, mote_tensor_info *info);
+
+/* One row of a tensor as f32, whatever its type: row < dims[1]·dims[2]·dims[3], out [dims[0]]. work: so many
+ * bytes as mote_model_row_plan says, aligned to MOTE_ALIGN. Errors: ARGUMENT. */
+uint64_t mote_model_row_plan(const mote_model *model, uint32_t i);
+MOTE_MUST_USE mote_status mote_model_row(const mote_model *model, uint32_t i, uint64_t row, float *out,
+                                         void *work);
+
+/* Where an entry of the file's metadata stands, name, type and value, for i < info.n_keys. */
+typedef struct mote_key_info {
+    mote_text name;
+    uint64_t offset, bytes;
+} mote_key_info;
+MOTE_MUST_USE mote_status mote_model_entry(const mote_model *model, uint32_t i, mote_key_info *info);
 
 /* One key of the file's metadata, for i < info.n_keys, its value written as text into out (cut with "…"
  * to fit; arrays show their type, length and first elements). out_bytes >= 16. */

@@ -141,10 +141,47 @@ mote_status mote_model_tensor(const mote_model *model, uint32_t i, mote_tensor_i
     const struct mote_format_tensor *t = &model->file.tensors[i];
     *info = (mote_tensor_info){.name = t->name,
                                .type = mote_base_type_describe(t->type)->name,
+                               .type_number = t->type,
                                .n_dims = t->n_dims,
                                .dims = {t->dims[0], t->dims[1], t->dims[2], t->dims[3]},
                                .offset = t->offset,
                                .bytes = t->bytes};
+    return MOTE_OK;
+}
+
+/* The longest row that is read. */
+static int row_fits(const struct mote_format_tensor *t) {
+    return t->dims[0] <= INT32_MAX;
+}
+
+uint64_t mote_model_row_plan(const mote_model *model, uint32_t i) {
+    const struct mote_format_tensor *t = &model->file.tensors[i];
+    return i < model->file.n_tensors && row_fits(t) ? mote_kernel_matmul_plan((uint32_t)t->dims[0]) : 0;
+}
+
+mote_status mote_model_row(const mote_model *model, uint32_t i, uint64_t row, float *out, void *work) {
+    if (i >= model->file.n_tensors) return MOTE_E_ARGUMENT;
+    const struct mote_format_tensor *t = &model->file.tensors[i];
+    const struct mote_base_type_info *type = mote_base_type_describe(t->type);
+    uint64_t row_bytes = t->dims[0] / type->elements * type->bytes;
+    if (!row_fits(t) || !row_bytes || row >= t->bytes / row_bytes) return MOTE_E_ARGUMENT;
+    struct mote_kernels kernels;
+    struct mote_kernel_weight w = {.data = t->data + row * row_bytes,
+                                   .row_bytes = row_bytes,
+                                   .type = t->type,
+                                   .n = 1,
+                                   .k = (uint32_t)t->dims[0]};
+    mote_kernel_select(&kernels, 0);
+    mote_kernel_row(&kernels, &w, 0, out, work);
+    return MOTE_OK;
+}
+
+mote_status mote_model_entry(const mote_model *model, uint32_t i, mote_key_info *info) {
+    if (i >= model->file.n_keys) return MOTE_E_ARGUMENT;
+    const struct mote_format_key *key = &model->file.keys[i];
+    uint64_t begin =
+        (uint64_t)((const uint8_t *)key->name.data - model->file.bytes) - 8; /* the name's length */
+    *info = (mote_key_info){key->name, begin, key->offset + key->bytes - begin};
     return MOTE_OK;
 }
 

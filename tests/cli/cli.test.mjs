@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { assertFails, begin, checkpoint, file, model, mote, sanitized, shape, shell, start, tokenizer } from './tiny.mjs';
 
-const COMMANDS = ['run', 'chat', 'pull', 'list', 'rm', 'info', 'tokenize', 'detokenize', 'perplexity', 'bench', 'convert'];
+const COMMANDS = ['run', 'chat', 'pull', 'list', 'rm', 'info', 'tokenize', 'detokenize', 'perplexity', 'bench', 'convert', 'quantize'];
 const greedy = ['--temp', '0'];
 const answer = (args, options) => {
     const result = mote(['run', model, ...greedy, ...args], options);
@@ -531,4 +531,43 @@ test('convert: tied and untied, older tokenizers, one result', () => {
     fs.writeFileSync(file('old.tok'), Buffer.concat([tok.subarray(0, 4), ...parts]));
     assert.equal(mote(['convert', 'tiny.bin', '--tokenizer', 'old.tok', '-o', 'old.gguf']).code, 0);
     assert.deepEqual(fs.readFileSync(file('old.gguf')), fs.readFileSync(model));
+});
+
+// ---- quantize ----
+
+test('quantize: smaller, the same whatever the threads, readable', () => {
+    fs.writeFileSync(file('wide.bin'), checkpoint({ ...shape, dim: 256, hidden: 512 })); // rows of whole superblocks
+    assert.equal(mote(['convert', 'wide.bin', '--tokenizer', 'tiny.tok', '-o', 'wide32.gguf']).code, 0);
+    const sizes = ['F16', 'Q8_0', 'Q4_K_M', 'Q4_0'].map((type) => {
+        const results = [1, 2, 3].map((threads) => {
+            const out = `wide-${type}-${threads}.gguf`;
+            const result = mote(['quantize', 'wide32.gguf', out, type.toLowerCase(), '-t', String(threads), '--compare']);
+            assert.equal(result.code, 0, result.stderr);
+            assert.match(result.stdout, /^type +tensors +before +after +error$/m);
+            return [fs.readFileSync(file(out)), result.stdout];
+        });
+        for (const result of results) assert.deepEqual(result, results[0]);
+        const run = mote(['run', `wide-${type}-1.gguf`, '--raw', 'the', '-n', '5', '--temp', '0']);
+        assert.equal(run.code, 0, run.stderr);
+        const { types } = JSON.parse(mote(['info', `wide-${type}-1.gguf`, '--json']).stdout);
+        assert.ok(Object.keys(types).includes(type === 'Q4_K_M' ? 'Q4_K' : type), JSON.stringify(types));
+        return results[0][0].length;
+    });
+    for (let i = 1; i < sizes.length; i++) assert.ok(sizes[i] < sizes[i - 1], String(sizes));
+    // What is already small can be made smaller, and a file can take its own place.
+    assert.equal(mote(['quantize', 'wide-Q8_0-1.gguf', 'wide-Q8_0-1.gguf', 'Q4_0']).code, 0);
+    assert.equal(mote(['run', 'wide-Q8_0-1.gguf', '--raw', 'the', '-n', '5', '--temp', '0']).code, 0);
+});
+
+test('quantize refuses what it cannot do, and leaves nothing behind', () => {
+    assertFails(mote(['quantize', model, 'x.gguf', 'Q3']), 2, /'Q3' is none of F16, Q8_0, Q4_0, Q4_K_M/);
+    assertFails(mote(['quantize', model, 'x.gguf']), 2, /quantize/);
+    assertFails(mote(['quantize', 'gone.gguf', 'x.gguf', 'Q8_0']), 3, /gone\.gguf/);
+    assertFails(mote(['quantize', model, 'gone/x.gguf', 'Q8_0']), 1, /gone\/x\.gguf: No such file/);
+    fs.writeFileSync(file('cut.gguf'), fs.readFileSync(model).subarray(0, 9000));
+    assertFails(mote(['quantize', 'cut.gguf', 'x.gguf', 'Q8_0']), 3, /cut\.gguf/);
+    const full = shell(`ulimit -f 40; trap '' XFSZ; "$MOTE" quantize ${model} x.gguf F16`);
+    assert.equal(full.code, 1, full.stderr);
+    assert.match(full.stderr, /x\.gguf: File too large/);
+    assert.deepEqual(fs.readdirSync(file('.')).filter((name) => /^x\.gguf|part-/.test(name)), []);
 });

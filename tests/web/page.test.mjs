@@ -4,13 +4,12 @@
 // browser whose storage lasts from test to test. The model is stories15M in 4 bits. The tests go on from each other in
 // order: a model is downloaded, talked to, and at the end deleted.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { quantise } from '../../tools/quantise.mjs';
 import { site } from '../../tools/serve.mjs';
-import { launchChromium, makeModels, root, said, scratch } from './world.mjs';
+import { launchChromium, makeModels, root, said, scratch, tool } from './world.mjs';
 import { audit, contrasts, names } from './page.audit.mjs';
 
 const dist = join(process.env.DIST ? join(root, process.env.DIST) : join(root, 'dist'), 'web');
@@ -61,7 +60,7 @@ before(async () => {
     assert.ok(existsSync(join(dist, 'index.html')), `there is no page in ${dist}: make web`);
     const { 'stories.gguf': stories } = makeModels();
     mkdirSync(scratch, { recursive: true });
-    if (!existsSync(model) || statSync(model).mtimeMs < statSync(stories).mtimeMs) writeFileSync(model, quantise(readFileSync(stories)));
+    if (!existsSync(model) || statSync(model).mtimeMs < statSync(stories).mtimeMs) tool('mote', 'quantize', '-q', stories, model, 'Q4_0');
     server = site({ root: dist, models: [{ file: model, description: 'tells stories' }] });
     port = await listen(server);
     base = `http://localhost:${port}/`;
