@@ -36,7 +36,8 @@ test('a model made smaller is read alike by both', async (t) => {
         const cost = compare(ids, ours, logits(model, ids).map((row) => probabilities(row)));
         measured(`stories15M ${type}, mote to llama.cpp`, near);
         measured(`stories15M ${type} to F32`, cost);
-        assert.ok(near.kl <= 1e-3 && near.top1 >= 0.95, `${type}: KL ${near.kl}, top-1 ${near.top1}`);
+        // llama.cpp rounds activations coarser for superblocks (see tinyllama.test.mjs).
+        assert.ok(near.kl <= (type === 'Q8_0' ? 1e-3 : 4e-3) && near.top1 >= 0.95, `${type}: KL ${near.kl}, top-1 ${near.top1}`);
         assert.ok(cost.kl <= (type === 'Q8_0' ? 2e-3 : 2e-2), `${type}: KL ${cost.kl}`);
     }
 });
