@@ -40,8 +40,9 @@ export const live = signal<Live | undefined>(undefined);
 const SHOWN = 240;
 /** Tokens that the speed shown while an answer comes is of. */
 const RECENT = 32;
-/** The text shown changes at most this often. */
-const FRAME_MS = 32;
+/** The text and the figures shown change at most this often: drawing takes from the cores that compute. */
+const FRAME_MS = 48;
+const FIGURES_MS = 140;
 const SAVE_MS = 2500;
 
 type Ready = Extract<Engine, { state: "ready" }>;
@@ -171,6 +172,7 @@ export async function respond(conversation: Conversation): Promise<void> {
 
     let result: GenerationResult | undefined;
     let shown = 0;
+    let metered = 0;
     let saved = performance.now();
     let text = "";
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -184,7 +186,10 @@ export async function respond(conversation: Conversation): Promise<void> {
                 saved = shown;
                 void write(merged);
             }
-            meter.show();
+            if (shown - metered > FIGURES_MS) {
+                metered = shown;
+                meter.show();
+            }
             if (running.value?.phase === "reading") running.value = { ...running.value, phase: "writing" };
         });
     };

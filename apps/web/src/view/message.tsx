@@ -27,6 +27,7 @@ export function Message({ conversation, message, last }: Props) {
             aria-label={label}
             aria-busy={coming}
             data-coming={coming}
+            data-reading={coming && !message.text}
         >
             {!mine && <i class="mote" aria-hidden="true" />}
             {editing ? (
