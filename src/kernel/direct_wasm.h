@@ -429,7 +429,7 @@ static __attribute__((noinline)) void direct(four_rows *products, const struct t
     static void direct_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,         \
                                const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,                 \
                                uint64_t y_stride) {                                                          \
-        static const struct type type = {MOTE_TYPE_##NAME, mote_kernel_decode_##lower##__ref};               \
+        static const struct type type = {MOTE_TYPE_##NAME, mote_kernel_decode_##lower##__simd128};           \
         direct(rows_##how, &type, rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);                    \
     }
 DIRECT_LIST(DIRECT)

@@ -13,6 +13,7 @@
 
 #if defined(__wasm_simd128__)
 static void overlay_wasm(struct mote_kernels *table, int relaxed) {
+    mote_kernel_decode_overlay__simd128(table);
     mote_kernel_product_overlay__simd128(table);
 #if defined(__wasm_relaxed_simd__)
     if (relaxed) {
@@ -30,7 +31,6 @@ static void overlay_wasm(struct mote_kernels *table, int relaxed) {
 void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     (void)cpu;
     *table = (struct mote_kernels){0};
-    mote_kernel_decode_overlay__ref(table);
     mote_kernel_float_overlay__ref(table);
     mote_kernel_attend_overlay__ref(table);
     overlay_wasm(table, 1);
