@@ -25,6 +25,12 @@ END
         pull) cat <<'END' ;;
 npm|npm|npm: says where a model's package is
 END
+        wasm) cat <<'END' ;;
+clang-22|clang-22|clang: WebAssembly modules
+wasm-ld-22|lld-22|their linker
+node|nodejs|node.js: builds the npm package and the chat page
+npm|npm|npm: fetches what they are built with
+END
         test) cat <<'END' ;;
 <cmocka.h>|libcmocka-dev|cmocka: unit tests
 node|nodejs|node.js: golden tests
@@ -46,7 +52,7 @@ END
 chromium|chromium|Chromium: tests of the npm package
 firefox-esr|firefox-esr|Firefox: the same
 END
-        *) echo "install.sh: no such group: $group (build, pull, test, aarch64, web)" >&2; exit 2 ;;
+        *) echo "install.sh: no such group: $group (build, pull, wasm, test, aarch64, web)" >&2; exit 2 ;;
         esac
     done
 }

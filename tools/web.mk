@@ -13,5 +13,7 @@ web: package ## the chat page, into dist/web
 		MOTE_WEB_OUT=$(abspath $(DIST)/web) "$$node" node_modules/vite/bin/vite.js build --logLevel warn
 	@echo "the page is in $(DIST)/web: $$(cat $(DIST)/web/*.html $(DIST)/web/assets/* | wc -c) bytes"
 
-web-demo: web $(BUILD)/mote ## the chat page on this machine, with a small real model ready to use
+web-demo: ## the chat page on this machine, with a small real model ready to use
+	@tools/install.sh build pull wasm
+	@$(MAKE) --no-print-directory -j$(JOBS) web $(BUILD)/mote
 	@BUILD=$(BUILD) DIST=$(DIST) PORT=$(WEB_PORT) tools/web-demo.sh
