@@ -7,6 +7,7 @@
 
 #define WIDTH      8
 #define SIGNED_128 0
+#define ONLY_DOTS  1
 #include "kernel/vector_x86.h"
 #include "kernel/direct_x86.h"
 

@@ -12,17 +12,32 @@
  * Shifting t[0] down and t[4] up brings zeros where the f16 was, and half a vector of zeros meets activations
  * that are another vector's: x[0 … 3] for t[0], x[12 … 15] for t[4]. */
 
-/* X(NAME, lower, the greatest weight, offset added) */
-#define DIRECT_LIST(X)                                                                                       \
+/* X(NAME, lower, the greatest weight, offset added). Where bit fields cost more than products, or memory sets
+ * the pace, VPDPBUSD on eight rows gains nothing over AVX2: ONLY_DOTS leaves those types to it. Q6_K on eight
+ * rows is in direct_q6_avx2.c. */
+#define DIRECT_DOT_LIST(X)                                                                                   \
     X(Q4_0, q4_0, 15)                                                                                        \
     X(Q8_0, q8_0, 255)                                                                                       \
     X(IQ4_NL, iq4_nl, 255)                                                                                   \
+    X(Q4_K, q4_k, 15)                                                                                        \
+    X(IQ4_XS, iq4_xs, 255)
+#define DIRECT_FIELD_LIST(X)                                                                                 \
     X(Q2_K, q2_k, 3)                                                                                         \
     X(Q3_K, q3_k, 7)                                                                                         \
-    X(Q4_K, q4_k, 15)                                                                                        \
     X(Q5_K, q5_k, 31)                                                                                        \
-    X(Q6_K, q6_k, 63)                                                                                        \
-    X(IQ4_XS, iq4_xs, 255)
+    X(TQ2_0, tq2_0, 3)
+#if WIDTH == 16
+#define DIRECT_LIST(X)                                                                                       \
+    DIRECT_DOT_LIST(X)                                                                                       \
+    DIRECT_FIELD_LIST(X)                                                                                     \
+    X(Q6_K, q6_k, 63)
+#elif defined(ONLY_DOTS)
+#define DIRECT_LIST(X) DIRECT_DOT_LIST(X)
+#else
+#define DIRECT_LIST(X)                                                                                       \
+    DIRECT_DOT_LIST(X)                                                                                       \
+    DIRECT_FIELD_LIST(X)
+#endif
 
 #define FACTS(NAME, lower, number, elements, bytes, group, offset, has_min)                                  \
     BYTES_##NAME = (bytes)*SPAN / (elements), GROUP_##NAME = (group), OFFSET_##NAME = (offset),              \
@@ -301,6 +316,23 @@ INLINE void add_iq4_xs(struct span *s, floats *acc, const int n, const struct sh
             for (int i = 0; i < 8; i++)
                 w[i] = nibble(t[4 * second + i % 4], i / 4 * 4, &table, 0);
             add_eight(s, acc, n, g + second, shape, w, scale, scale);
+        }
+    }
+}
+
+INLINE void add_tq2_0(struct span *s, floats *acc, const int n, const struct shape *shape) {
+    ints t[8], w[8];
+    turn(s->rows + 50, s->row_bytes, 1, t);
+    floats d = f16_high(t[3]);
+    for (int half = 0; half < 2; half++) {
+        turn(s->rows + 32 * half, s->row_bytes, 2, t);
+        UNROLL
+        for (int l = 0; l < 4; l++) {
+            fetch(s, BYTES_TQ2_0);
+            UNROLL
+            for (int i = 0; i < 8; i++)
+                w[i] = bits(t[i], 2 * l, 2, 0);
+            add_group(s, acc, n, 4 * half + l, shape, w, in_order, 8, d, d);
         }
     }
 }

@@ -205,23 +205,7 @@ static void unpack_mxfp4(const uint8_t *rows, uint64_t row_bytes, struct unpacke
     }
 }
 
-/* ---- ternary superblocks ---- */
-
-static void unpack_tq2_0(const uint8_t *rows, uint64_t row_bytes, struct unpacked *to) {
-    ints t[8];
-    turn(rows + 50, row_bytes, 1, t);
-    floats d = f16_high(t[3]);
-    for (int half = 0; half < 2; half++) {
-        turn(rows + 32 * half, row_bytes, 2, t);
-        UNROLL
-        for (unsigned k = 0; k < 4; k++) {
-            to->scale[4 * half + (int)k] = d;
-            UNROLL
-            for (int i = 0; i < 8; i++)
-                to->w[32 * half + 8 * (int)k + i] = both(down(t[i], 2 * k), splat_byte(3));
-        }
-    }
-}
+/* ---- a superblock of base-3 digits ---- */
 
 /* The first digit of each byte: 3·x reaches 256 at 86 and 512 at 171. */
 INLINE ints digit(ints x) {
@@ -363,7 +347,6 @@ static const int8_t by_fours[16] = {0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11
     X(Q5_1, q5_1, min, AS_IT_IS)                                                                             \
     X(MXFP4, mxfp4, small, AS_IT_IS)                                                                         \
     X(TQ1_0, tq1_0, small, AS_IT_IS)                                                                         \
-    X(TQ2_0, tq2_0, small, AS_IT_IS)                                                                         \
     UNPACK_BOOK_LIST(X)
 
 #define UNPACK(NAME, lower, shape, order)                                                                    \
