@@ -22,11 +22,11 @@ INLINE ints entries(const uint16_t *book, const int n, ints index) {
     UNROLL
     for (int k = 0; k < n / 64; k++) {
         ints x = _mm512_permutex2var_epi16(load_ints(book + 64 * k), index, load_ints(book + 64 * k + 32));
-        int round = 0;
-        UNROLL
-        for (; k >> round & 1; round++)
-            x = _mm512_mask_mov_epi16(winner[round], bit[round], x);
-        winner[round] = x;
+        if (k % 2 == 1) x = _mm512_mask_mov_epi16(winner[0], bit[0], x);
+        if (k % 4 == 3) x = _mm512_mask_mov_epi16(winner[1], bit[1], x);
+        if (k % 8 == 7) x = _mm512_mask_mov_epi16(winner[2], bit[2], x);
+        if (k % 16 == 15) x = _mm512_mask_mov_epi16(winner[3], bit[3], x);
+        winner[__builtin_ctz(~(unsigned)k)] = x;
     }
     return winner[n == 256 ? 2 : n == 512 ? 3 : 4];
 }

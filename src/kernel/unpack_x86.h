@@ -274,13 +274,12 @@ INLINE void strip_unpacked(const struct kind *kind, const struct shape *shape, c
         }
         for (int block = (int)(done - value) / 32; block < 8; block++) {
             fetch(&s, kind->bytes);
-            const int n_w = shape->group / 4;
-            UNROLL
-            for (int half = 0; half < 32 / shape->group; half++) {
-                int g = block * 32 / shape->group + half;
-                add_group(&s, acc, n, g, shape, u.w + g * n_w, in_order, n_w, u.scale[g],
-                          u.min[shape->has_min ? g : 0]);
-            }
+            const int n_w = shape->group / 4, g = block * 8 / n_w;
+            add_group(&s, acc, n, g, shape, u.w + g * n_w, in_order, n_w, u.scale[g],
+                      u.min[shape->has_min ? g : 0]);
+            if (shape->group == 16)
+                add_group(&s, acc, n, g + 1, shape, u.w + g * n_w + n_w, in_order, n_w, u.scale[g + 1],
+                          u.min[0]);
         }
     }
     UNROLL
