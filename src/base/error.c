@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 
-#include <stdarg.h>
-
 const char *mote_status_text(mote_status status) {
     switch (status) {
 #define STATUS_TEXT(name, value, text)                                                                       \
@@ -39,6 +37,14 @@ static void put_signed(struct writer *w, int64_t value) {
     put_unsigned(w, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+static double double_of(uint64_t bits) {
+    union {
+        uint64_t u;
+        double f;
+    } number = {bits};
+    return number.f;
+}
+
 static void put_double(struct writer *w, double value) {
     if (!(value > -1e15 && value < 1e15)) { /* also NaN */
         put_unsigned(w, 0);
@@ -56,7 +62,7 @@ static void put_double(struct writer *w, double value) {
         put(w, (unsigned char)('0' + thousandths / unit % 10));
 }
 
-static size_t write_all(char *out, size_t size, const char *format, va_list arguments) {
+static size_t write_all(char *out, size_t size, const char *format, const struct mote_base_value *value) {
     struct writer w = {out, size, 0};
     for (; *format; format++) {
         if (*format != '%') {
@@ -65,51 +71,69 @@ static size_t write_all(char *out, size_t size, const char *format, va_list argu
         }
         switch (*++format) {
         case 's':
-            for (const char *s = va_arg(arguments, const char *); *s; s++)
+            for (const char *s = value->text; *s; s++)
                 put(&w, (unsigned char)*s);
             break;
-        case 't': {
-            mote_text text = va_arg(arguments, mote_text);
-            for (size_t i = 0; i < text.n && w.n + 1 < w.size; i++)
-                put(&w, (unsigned char)text.data[i]);
+        case 't':
+            for (uint64_t i = 0; i < value->number && w.n + 1 < w.size; i++)
+                put(&w, (unsigned char)value->text[i]);
             break;
-        }
         case 'u':
-            put_unsigned(&w, va_arg(arguments, uint64_t));
+            put_unsigned(&w, value->number);
             break;
         case 'd':
-            put_signed(&w, va_arg(arguments, int64_t));
+            put_signed(&w, (int64_t)value->number);
             break;
         case 'f':
-            put_double(&w, va_arg(arguments, double));
+            put_double(&w, double_of(value->number));
             break;
         case '\0':
             format--;
-            break;
+            continue;
         default:
             put(&w, (unsigned char)*format);
+            continue;
         }
+        value++;
     }
     out[w.n] = '\0';
     return w.n;
 }
 
-size_t mote_base_format(char *out, size_t size, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    size_t n = write_all(out, size, format, arguments);
-    va_end(arguments);
-    return n;
-}
-
-mote_status mote_base_fail(mote_error *error, mote_status status, uint64_t where, const char *format, ...) {
+static mote_status fill(mote_error *error, mote_status status, uint64_t where, const char *format,
+                        const struct mote_base_value *values) {
     if (error) {
-        va_list arguments;
-        va_start(arguments, format);
         error->status = status;
         error->where = where;
-        write_all(error->text, sizeof error->text, format, arguments);
-        va_end(arguments);
+        write_all(error->text, sizeof error->text, format, values);
     }
     return status;
+}
+
+mote_status mote_base_fail0(mote_error *error, mote_status status, uint64_t where, const char *format) {
+    return fill(error, status, where, format, NULL);
+}
+
+mote_status mote_base_fail1(mote_error *error, mote_status status, uint64_t where, const char *format,
+                            struct mote_base_value a) {
+    return fill(error, status, where, format, &a);
+}
+
+mote_status mote_base_fail3(mote_error *error, mote_status status, uint64_t where, const char *format,
+                            struct mote_base_value a, struct mote_base_value b, struct mote_base_value c) {
+    struct mote_base_value values[] = {a, b, c};
+    return fill(error, status, where, format, values);
+}
+
+mote_status mote_base_fail6(mote_error *error, mote_status status, uint64_t where, const char *format,
+                            struct mote_base_value a, struct mote_base_value b, struct mote_base_value c,
+                            struct mote_base_value d, struct mote_base_value e, struct mote_base_value f) {
+    struct mote_base_value values[] = {a, b, c, d, e, f};
+    return fill(error, status, where, format, values);
+}
+
+size_t mote_base_format2(char *out, size_t size, const char *format, struct mote_base_value a,
+                         struct mote_base_value b) {
+    struct mote_base_value values[] = {a, b};
+    return write_all(out, size, format, values);
 }

@@ -104,7 +104,7 @@ static mote_status resolve(struct mote_text_vocab *vocab, const struct pending *
     if (left == MOTE_TOKEN_NONE || right == MOTE_TOKEN_NONE || made == MOTE_TOKEN_NONE)
         return mote_base_fail(error, MOTE_E_FORMAT, 0,
                               "merge %u, which makes \"%t\": %s is no token of the vocabulary",
-                              (uint64_t)rank, (mote_text){bytes, n},
+                              (uint64_t)rank, ((mote_text){bytes, n}),
                               left == MOTE_TOKEN_NONE    ? "its first part"
                               : right == MOTE_TOKEN_NONE ? "its second part"
                                                          : "that");

@@ -59,7 +59,7 @@ static mote_status finish(const struct mote_text_vocab *vocab, struct word *word
             sink->n = n_before;
             if (vocab->unk == MOTE_TOKEN_NONE)
                 return mote_base_fail(error, MOTE_E_TOKEN, 0, "the vocabulary has no token for \"%t\"",
-                                      (mote_text){word->bytes + 3, n - 3});
+                                      ((mote_text){word->bytes + 3, n - 3}));
             return mote_text_put(sink, vocab->unk) ? MOTE_OK : MOTE_E_ROOM;
         }
         if (!mote_text_put(sink, token)) return MOTE_E_ROOM;

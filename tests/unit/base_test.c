@@ -158,18 +158,23 @@ static void format_knows_its_letters(void **state) {
     (void)state;
     char out[200];
     mote_text text = {"abcdef", 3};
-    size_t n = mote_base_format(out, sizeof out, "%s|%t|%u|%d|%d|%%", "one", text, UINT64_MAX, INT64_MIN,
-                                (int64_t)-7);
-    check_format("one|abc|18446744073709551615|-9223372036854775808|-7|%", out, n);
+    size_t n = mote_base_format(out, sizeof out, "%s|%t|%%", "one", text);
+    check_format("one|abc|%", out, n);
+    n = mote_base_format(out, sizeof out, "%u|%d", UINT64_MAX, INT64_MIN);
+    check_format("18446744073709551615|-9223372036854775808", out, n);
+    n = mote_base_format(out, sizeof out, "%d|%u", -7, 7u);
+    check_format("-7|7", out, n);
     n = mote_base_format(out, sizeof out, "%u %d", (uint64_t)0, INT64_MAX);
     check_format("0 9223372036854775807", out, n);
-    n = mote_base_format(out, sizeof out, "%f %f %f %f", 1.5, -0.0625, 0.9996, 1234567.0);
-    check_format("1.500 -0.063 1.000 1234567.000", out, n);
+    n = mote_base_format(out, sizeof out, "%f %f", 1.5, -0.0625);
+    check_format("1.500 -0.063", out, n);
+    n = mote_base_format(out, sizeof out, "%f %f", 0.9996, 1234567.0);
+    check_format("1.000 1234567.000", out, n);
     n = mote_base_format(out, sizeof out, "%f", 1e300);
     assert_true(n > 0 && n < 20);
     n = mote_base_format(out, sizeof out, "end%");
     check_format("end", out, n);
-    n = mote_base_format(out, sizeof out, "%t", (mote_text){NULL, 0});
+    n = mote_base_format(out, sizeof out, "%t", ((mote_text){NULL, 0}));
     check_format("", out, n);
 }
 
@@ -204,9 +209,19 @@ static void fail_fills_the_error(void **state) {
     assert_int_equal(error.where, 77);
     assert_string_equal(error.text, "tensor 'x' has 9 dims");
     assert_int_equal(mote_base_fail(NULL, MOTE_E_ROOM, 0, "%s", "nobody listens"), MOTE_E_ROOM);
+    assert_int_equal(mote_base_fail(&error, MOTE_E_ROOM, 0, "nothing"), MOTE_E_ROOM);
+    assert_string_equal(error.text, "nothing");
+    mote_base_fail(&error, MOTE_E_ROOM, 0, "%u %u %u", 1, 2, 3);
+    assert_string_equal(error.text, "1 2 3");
+    mote_base_fail(&error, MOTE_E_ROOM, 0, "%u %u %u %u", 1, 2, 3, 4);
+    assert_string_equal(error.text, "1 2 3 4");
+    mote_base_fail(&error, MOTE_E_ROOM, 0, "%u %u %u %u %u", 1, 2, 3, 4, 5);
+    assert_string_equal(error.text, "1 2 3 4 5");
+    mote_base_fail(&error, MOTE_E_ROOM, 0, "%u %u %u %u %u %u", 1, 2, 3, 4, 5, 6);
+    assert_string_equal(error.text, "1 2 3 4 5 6");
     char many[1000];
     memset(many, 'y', sizeof many);
-    mote_base_fail(&error, MOTE_E_FORMAT, 0, "%t", (mote_text){many, sizeof many});
+    mote_base_fail(&error, MOTE_E_FORMAT, 0, "%t", ((mote_text){many, sizeof many}));
     assert_int_equal(strlen(error.text), sizeof error.text - 1);
 }
 
