@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * direct_q6_avx2.c: the product with few columns of Q6_K, eight rows at a time. To turn three quarters of a
- * byte for each value costs sixteen registers more than it saves; so rows are not turned, only their sums are
- * (direct_rows_avx2.h). Half a superblock, 128 values, is 64 bytes of nibbles and 32 of high bits:
+ * direct_q6_avx2.c: the product with few columns of Q6_K, eight rows at a time. Turned, the nibbles and high
+ * bits of half a superblock are 24 vectors, more than there are registers; so rows are not turned, only their
+ * sums are (direct_rows_avx2.h). That half, 128 values, is 64 bytes of nibbles and 32 of high bits:
  *
  *     group of 32   0                  1                  2                  3
  *     nibbles       0…31, low          32…63, low         0…31, high         32…63, high
