@@ -259,6 +259,7 @@ check('stop, regenerate, edit', async () => {
     await page.waitForFunction(() => document.querySelector('.answer .text')?.innerText.length > 40);
     await button('Stop').click();
     await page.getByText('Stopped').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'composer', 'the focus is not lost with the button');
     const stopped = await answers().locator('.text').innerText();
     assert.ok(stopped.length > 20);
 
@@ -521,6 +522,24 @@ check('works without the network after the first visit', async () => {
         server = site({ root: dist, models: [{ file: model, description: 'tells stories' }] });
         await listen(server, port);
     }
+});
+
+check('a server that sends no headers: the page isolates itself, and Escape stops an answer', async () => {
+    const bare = site({ root: dist, models: [{ file: model }], isolate: false });
+    base = `http://localhost:${await listen(bare)}/`;
+    const other = await open('#/models');
+    await other.waitForFunction(() => crossOriginIsolated);
+    await button('Download tale', other).click();
+    await ready(other);
+    await box(other).fill('Once upon a time');
+    await box(other).press('Enter');
+    await other.waitForFunction(() => document.querySelector('.answer .text')?.innerText.length > 20);
+    await box(other).press('Escape');
+    await other.getByText('Stopped').waitFor();
+    assert.match(await other.getByRole('complementary', { name: 'Live figures' }).innerText(), /mote-threads/);
+    await other.close();
+    await shut(bare);
+    base = `http://localhost:${port}/`;
 });
 
 check('two tabs: what one writes the other shows', async () => {

@@ -10,13 +10,11 @@ import { newId } from "../store/conversation.ts";
 import { find, put, write } from "../store/conversations.ts";
 import { settings } from "../store/settings.ts";
 import { isAbort } from "../words.ts";
-import { type Engine, engine } from "./engine.ts";
+import { type Engine, engine, reserved } from "./engine.ts";
 
 export interface Running {
     conversation: string;
     message: string;
-    /** Before the first token the prompt is being read. */
-    phase: "reading" | "writing";
     stop: () => void;
 }
 
@@ -33,6 +31,8 @@ export interface Live {
 }
 
 export const running = signal<Running | undefined>(undefined);
+/** The text of the answer being made, which its conversation gets now and then, and at the end. */
+export const coming = signal("");
 export const failure = signal<{ conversation: string; error: unknown } | undefined>(undefined);
 export const live = signal<Live | undefined>(undefined);
 
@@ -54,7 +54,12 @@ export function continues(now: Ready): boolean {
 
 /** Whether there is a model that could answer now. */
 export function answerable(): boolean {
-    return engine.value.state === "ready" && running.value === undefined;
+    return engine.value.state === "ready" && running.value === undefined && !reserved.value;
+}
+
+/** A message's text, also while it comes. */
+export function textOf(message: Message): string {
+    return running.value?.message === message.id ? coming.value : message.text;
 }
 
 function prompt(conversation: Conversation): ChatMessage[] {
@@ -130,91 +135,106 @@ function settle(result: GenerationResult | undefined): void {
         : { ...last, active: false };
 }
 
-function finish(answer: Message, result: GenerationResult): Message {
-    const done: Message = {
-        ...answer,
-        text: result.text,
-        at: Date.now(),
-        figures: {
-            firstTokenMs: result.firstTokenSeconds * 1000,
-            tokensPerSecond: result.tokensPerSecond,
-            tokens: result.tokens,
-        },
-    };
-    if (result.finishReason === "length" || result.finishReason === "context") done.ended = "length";
-    return done;
+/** One answer on its way from the model to the page and to storage. */
+class Writing {
+    readonly #conversation: string;
+    readonly #meter = new Meter();
+    #message: Message;
+    #text = "";
+    #drawn = 0;
+    #metered = 0;
+    #saved = performance.now();
+    #timer: ReturnType<typeof setTimeout> | undefined;
+
+    constructor(conversation: Conversation, model: string, stop: () => void) {
+        this.#conversation = conversation.id;
+        this.#message = { id: newId(), role: "assistant", text: "", at: Date.now(), model };
+        batch(() => {
+            failure.value = undefined;
+            coming.value = "";
+            running.value = { conversation: conversation.id, message: this.#message.id, stop };
+            put(conversation);
+            this.#put(true);
+            this.#meter.show();
+        });
+    }
+
+    piece(piece: string): void {
+        this.#text += piece;
+        this.#meter.piece();
+        this.#timer ??= setTimeout(() => this.#draw(), Math.max(0, this.#drawn + FRAME_MS - performance.now()));
+    }
+
+    finish(result: GenerationResult): void {
+        const { firstTokenSeconds, tokensPerSecond, tokens, finishReason } = result;
+        const figures = { firstTokenMs: firstTokenSeconds * 1000, tokensPerSecond, tokens };
+        this.#message = { ...this.#message, figures };
+        if (finishReason === "length" || finishReason === "context") this.#message.ended = "length";
+        this.#text = result.text;
+        this.#meter.show();
+        settle(result);
+    }
+
+    stop(error: unknown): void {
+        const { firstTokenMs, tokensPerSecond = 0, tokens } = this.#meter.show();
+        this.#message = { ...this.#message, ended: "stopped" };
+        if (firstTokenMs !== undefined) this.#message.figures = { firstTokenMs, tokensPerSecond, tokens };
+        if (!isAbort(error)) failure.value = { conversation: this.#conversation, error };
+        settle(undefined);
+    }
+
+    /** An answer that never began leaves nothing behind. */
+    async end(): Promise<void> {
+        clearTimeout(this.#timer);
+        const begun = this.#text !== "" || this.#message.ended !== "stopped";
+        const kept = batch(() => {
+            running.value = undefined;
+            return this.#put(begun);
+        });
+        if (kept) await write(kept);
+    }
+
+    #draw(): void {
+        this.#timer = undefined;
+        const now = (this.#drawn = performance.now());
+        batch(() => {
+            coming.value = this.#text;
+            if (now - this.#metered > FIGURES_MS) {
+                this.#metered = now;
+                this.#meter.show();
+            }
+        });
+        if (now - this.#saved < SAVE_MS) return;
+        this.#saved = now;
+        const kept = this.#put(true);
+        if (kept) void write(kept);
+    }
+
+    /** Puts the answer into its conversation, which may have been renamed, or deleted, while the answer came. */
+    #put(keep: boolean): Conversation | undefined {
+        const base = find(this.#conversation);
+        if (!base) return undefined;
+        this.#message = { ...this.#message, text: this.#text, at: Date.now() };
+        const others = base.messages.filter((message) => message.id !== this.#message.id);
+        const changed = { ...base, messages: keep ? [...others, this.#message] : others, changed: Date.now() };
+        put(changed);
+        return changed;
+    }
 }
 
 /** Answers the conversation, whose last message is the user's. */
 export async function respond(conversation: Conversation): Promise<void> {
     const now = engine.value;
-    if (now.state !== "ready" || running.value) return;
+    if (now.state !== "ready" || !answerable()) return;
     const controller = new AbortController();
-    const id = conversation.id;
-    let answer: Message = { id: newId(), role: "assistant", text: "", at: Date.now(), model: now.name };
-    // The conversation may be renamed or deleted while the answer comes; only the answer is written here.
-    const merge = (keep: boolean): Conversation | undefined => {
-        const base = find(id);
-        if (!base) return undefined;
-        const others = base.messages.filter((message) => message.id !== answer.id);
-        const merged = { ...base, messages: keep ? [...others, answer] : others, changed: Date.now() };
-        put(merged);
-        return merged;
-    };
-    const meter = new Meter();
-    batch(() => {
-        failure.value = undefined;
-        running.value = { conversation: id, message: answer.id, phase: "reading", stop: () => controller.abort() };
-        put(conversation);
-        merge(true);
-        meter.show();
-    });
-
-    let result: GenerationResult | undefined;
-    let shown = 0;
-    let metered = 0;
-    let saved = performance.now();
-    let text = "";
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const show = () => {
-        timer = undefined;
-        shown = performance.now();
-        answer = { ...answer, text };
-        batch(() => {
-            const merged = merge(true);
-            if (merged && shown - saved > SAVE_MS) {
-                saved = shown;
-                void write(merged);
-            }
-            if (shown - metered > FIGURES_MS) {
-                metered = shown;
-                meter.show();
-            }
-            if (running.value?.phase === "reading") running.value = { ...running.value, phase: "writing" };
-        });
-    };
+    const writing = new Writing(conversation, now.name, () => controller.abort());
     try {
         const generation = start(now, conversation, controller.signal);
-        for await (const piece of generation) {
-            text += piece;
-            meter.piece();
-            timer ??= setTimeout(show, Math.max(0, shown + FRAME_MS - performance.now()));
-        }
-        result = await generation.result;
-        answer = finish(answer, result);
+        for await (const piece of generation) writing.piece(piece);
+        writing.finish(await generation.result);
     } catch (error) {
-        answer = { ...answer, text, at: Date.now(), ended: "stopped" };
-        const { firstTokenMs, tokensPerSecond = 0, tokens } = meter.show();
-        if (firstTokenMs !== undefined) answer.figures = { firstTokenMs, tokensPerSecond, tokens };
-        if (!isAbort(error)) failure.value = { conversation: id, error };
+        writing.stop(error);
     } finally {
-        clearTimeout(timer);
-        // An answer that never began leaves nothing behind.
-        const kept = merge(text !== "" || result !== undefined);
-        batch(() => {
-            settle(result);
-            running.value = undefined;
-        });
-        if (kept) await write(kept);
+        await writing.end();
     }
 }

@@ -8,7 +8,7 @@ import { signal } from "@preact/signals";
 import type { Model } from "mote";
 import { isAbort } from "../words.ts";
 import { running } from "./answer.ts";
-import { engine, load } from "./engine.ts";
+import { engine, load, reserved } from "./engine.ts";
 import type { Entry } from "./library.ts";
 
 export interface Result {
@@ -102,6 +102,7 @@ async function measureDecode(model: Model, batch: 1 | 4, signal: AbortSignal) {
 /** Measures each model, one after the other, and leaves the last one loaded. */
 export async function measure(entries: readonly Entry[]): Promise<void> {
     if (run.value || running.value) return;
+    reserved.value = true;
     const controller = new AbortController();
     const { signal } = controller;
     const steps = entries.length * 4;
@@ -139,6 +140,7 @@ export async function measure(entries: readonly Entry[]): Promise<void> {
         if (!isAbort(error)) failed.value = error;
     } finally {
         run.value = undefined;
+        reserved.value = false;
     }
 }
 

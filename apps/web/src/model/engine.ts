@@ -17,6 +17,9 @@ export type Engine =
 
 export const engine = signal<Engine>({ state: "none" });
 
+/** Whether something has the model to itself, so that nothing else may compute. */
+export const reserved = signal(false);
+
 const LAST = "mote-last-model";
 let loading: AbortController | undefined;
 /** Loads and unloads take turns. */

@@ -4,7 +4,7 @@
 // listened to. Nobody sees it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { running } from "../model/answer.ts";
+import { running, textOf } from "../model/answer.ts";
 import type { Conversation } from "../store/conversation.ts";
 
 /** Where the last whole sentence or line of a text ends. */
@@ -20,6 +20,8 @@ export function Announcer({ conversation }: { conversation: Conversation }) {
     const at = useRef(0);
     const now = running.value;
     const answer = conversation.messages.at(-1);
+    // Read here, so that this is looked at again as the text comes.
+    const text = answer ? textOf(answer) : "";
     useEffect(() => {
         if (!answer || answer.role !== "assistant") return;
         if (now?.message === answer.id && message.current !== answer.id) {
@@ -29,9 +31,9 @@ export function Announcer({ conversation }: { conversation: Conversation }) {
         }
         if (message.current !== answer.id) return;
         const coming = now?.message === answer.id;
-        const end = coming ? spoken(answer.text) : answer.text.length;
+        const end = coming ? spoken(text) : text.length;
         if (end > at.current) {
-            setSaid(answer.text.slice(at.current, end));
+            setSaid(text.slice(at.current, end));
             at.current = end;
         }
         if (!coming) message.current = "";

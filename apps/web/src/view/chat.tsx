@@ -5,7 +5,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { again, say, shorten, use } from "../action.ts";
-import { answerable, continues, failure, running } from "../model/answer.ts";
+import { answerable, continues, failure, running, textOf } from "../model/answer.ts";
 import { engine, lastKey } from "../model/engine.ts";
 import { entries } from "../model/library.ts";
 import { MoteError } from "mote";
@@ -21,10 +21,11 @@ import { LoadingBar } from "./progress.tsx";
 export function Chat({ id }: { id: string | undefined }) {
     const conversation = id ? find(id) : undefined;
     const messages = conversation?.messages ?? [];
+    const last = messages.at(-1);
     return (
         <section class="chat" aria-label="Conversation" data-empty={messages.length === 0}>
             {messages.length === 0 && <Beam />}
-            <Scroller key={id} follow={messages.at(-1)?.text.length ?? 0}>
+            <Scroller key={id} follow={last ? textOf(last).length : 0}>
                 {conversation && messages.length > 0 ? (
                     <div class="messages">
                         {conversation.system && <p class="system">{conversation.system}</p>}
@@ -223,6 +224,11 @@ function Composer({ id }: { id: string | undefined }) {
         setText(value);
         drafts.value = new Map(drafts.peek()).set(key, value);
     };
+    const stop = () => {
+        busy?.stop();
+        // The button goes, and the focus must go somewhere.
+        ref.current?.focus({ preventScroll: true });
+    };
     const send = () => {
         if (!text.trim() || !answerable()) return;
         say(id, now.state === "ready" && continues(now) ? text : text.trim());
@@ -253,6 +259,7 @@ function Composer({ id }: { id: string | undefined }) {
                     value={text}
                     onInput={(event) => change(event.currentTarget.value)}
                     onKeyDown={(event) => {
+                        if (event.key === "Escape" && busy) stop();
                         if (event.key !== "Enter" || event.shiftKey || event.isComposing || touch.matches) return;
                         event.preventDefault();
                         send();
@@ -260,7 +267,7 @@ function Composer({ id }: { id: string | undefined }) {
                 />
             </div>
             {busy ? (
-                <button type="button" class="icon-only stop" aria-label="Stop" title="Stop" onClick={busy.stop}>
+                <button type="button" class="icon-only stop" aria-label="Stop" title="Stop" onClick={stop}>
                     <Icon name="stop" />
                 </button>
             ) : (

@@ -4,7 +4,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { again, edit } from "../action.ts";
-import { answerable, running } from "../model/answer.ts";
+import { answerable, running, textOf } from "../model/answer.ts";
 import { type Conversation, LIMITS, type Message as Data } from "../store/conversation.ts";
 import { duration, rate } from "../words.ts";
 import { Icon } from "./icon.tsx";
@@ -20,23 +20,28 @@ export function Message({ conversation, message, last }: Props) {
     const [editing, setEditing] = useState(false);
     const mine = message.role === "user";
     const coming = running.value?.message === message.id;
+    const text = textOf(message);
     const label = mine ? "You" : `Answer${message.model ? ` of ${message.model}` : ""}`;
+    const done = () => {
+        setEditing(false);
+        document.getElementById("composer")?.focus({ preventScroll: true });
+    };
     return (
         <article
             class={mine ? "message mine" : "message answer"}
             aria-label={label}
             aria-busy={coming}
             data-coming={coming}
-            data-reading={coming && !message.text}
+            data-reading={coming && !text}
         >
             {!mine && <i class="mote" aria-hidden="true" />}
             {editing ? (
-                <Editor conversation={conversation} message={message} onDone={() => setEditing(false)} />
+                <Editor conversation={conversation} message={message} onDone={done} />
             ) : (
                 <>
                     <div class="text">
-                        {mine ? <p class="plain">{message.text}</p> : <Markdown text={message.text} />}
-                        {coming && !message.text && <p class="reading">Reading…</p>}
+                        {mine ? <p class="plain">{text}</p> : <Markdown text={text} />}
+                        {coming && !text && <p class="reading">Reading…</p>}
                     </div>
                     {!coming && (
                         <Tools

@@ -93,13 +93,19 @@ function Conversations() {
 function Row({ conversation }: { conversation: Conversation }) {
     const [menu, setMenu] = useState(false);
     const [naming, setNaming] = useState(false);
+    const link = useRef<HTMLAnchorElement>(null);
     const now = route.value;
     const here = now.view === "chat" && now.id === conversation.id;
     const title = titleOf(conversation);
-    if (naming) return <Rename conversation={conversation} onDone={() => setNaming(false)} />;
+    const named = () => {
+        setNaming(false);
+        setTimeout(() => link.current?.focus());
+    };
+    if (naming) return <Rename conversation={conversation} onDone={named} />;
     return (
         <li data-here={here}>
             <a
+                ref={link}
                 href={`#/c/${conversation.id}`}
                 aria-current={here ? "page" : undefined}
                 title={title}
