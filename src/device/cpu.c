@@ -9,9 +9,9 @@
 #include "base/memory.h"
 #include "device/rope.h"
 
-/* Of one piece of attention: a page is unpacked once for them, and what is kept of each fits a cache of 48
- * KB. Query heads that share a kv head are never parted, though. */
-enum { QUERIES = 32 };
+/* Of one piece of attention. QUERIES: a page is unpacked once for them, and what is kept of each fits a cache
+ * of 48 KB. RUN: bytes of neighbouring kv heads that are read before the next page. */
+enum { QUERIES = 32, RUN = 1 << 16, TOGETHER = MOTE_KERNEL_TOGETHER };
 
 /* One step being computed; the argument of every piece of work. */
 struct step {
@@ -25,7 +25,8 @@ struct step {
     uint32_t n_group;
     struct mote_kernel_input input; /* of products */
     uint32_t n_columns, n_panels_a_piece;
-    uint32_t n_groups; /* of rows that attend together */
+    uint32_t n_groups;   /* of rows that attend together */
+    uint32_t n_together; /* query heads that do */
 };
 
 static float *value(const struct step *s, enum mote_program_value v) {
@@ -150,7 +151,7 @@ static uint64_t attention_work(const struct mote_device_cpu *d, uint8_t *work,
     uint64_t e = d->config->n_head_dim, padded = (e + 15) / 16 * 16, n = d->most_queries;
     float *at = (float *)(void *)work;
     *a = (struct mote_kernel_attention){.head_dim = (uint32_t)e, .scale = 1 / __builtin_sqrtf((float)e)};
-    uint64_t sizes[] = {MOTE_DEVICE_PAGE * (e + padded), n * padded, n * padded, n * 16, n};
+    uint64_t sizes[] = {TOGETHER * MOTE_DEVICE_PAGE * (e + padded), n * padded, n * padded, n * 16, n};
     float **const parts[] = {&a->page, &a->query, &a->value, &a->sum, &a->max};
     uint64_t used = 0;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -160,39 +161,91 @@ static uint64_t attention_work(const struct mote_device_cpu *d, uint8_t *work,
     return used * sizeof(float);
 }
 
-/* Piece i: a group of rows and a kv head, with all the query heads that share it. Query q of the piece is
- * that of row q / shared of the group. */
+/* How many query heads attend in one piece of work. With many rows, those of one kv head; with few, those of
+ * as many neighbouring kv heads as lie in one run of memory, while there is a piece for each worker; and
+ * where there is none even so, only some of those of one kv head. */
+static uint32_t heads_together(const struct step *s) {
+    const struct mote_device_cpu *d = s->device;
+    const struct mote_model_config *c = d->config;
+    uint32_t shared = c->n_heads / c->n_kv_heads, n_kv = 1, heads = shared;
+    uint32_t n_queries = 0; /* of a kv head in the largest group */
+    for (uint32_t i = 0; i < s->n_groups; i++) {
+        uint32_t n = (d->groups[i + 1] - d->groups[i]) * shared;
+        n_queries = n > n_queries ? n : n_queries;
+    }
+    while (c->n_kv_heads % (2 * n_kv) == 0 && 2 * n_kv * n_queries <= d->most_queries &&
+           2 * n_kv * d->head_bytes <= RUN && s->n_groups * c->n_kv_heads / (2 * n_kv) >= d->n_workers)
+        n_kv *= 2;
+    while (s->n_groups * (c->n_heads / heads) < d->n_workers && heads % 2 == 0 && heads > 4)
+        heads /= 2;
+    return n_kv > 1 ? n_kv * shared : heads;
+}
+
+/* A piece: some rows of one sequence, and some query heads, which are some of those of one kv head or all
+ * those of several. Query q of a kv head is that of row q / n_shared. */
+struct attending {
+    struct mote_kernel_attention a;
+    const struct mote_device_row *rows;
+    uint32_t first_row, n_rows, first_head, n_shared, first_kv, n_kv;
+};
+
+static float *query_of(const struct step *s, const struct attending *p, enum mote_program_value v,
+                       uint32_t kv, uint32_t q) {
+    return row_of(s, v, p->first_row + q / p->n_shared) +
+           ((uint64_t)p->first_head + kv * p->n_shared + q % p->n_shared) * s->device->config->n_head_dim;
+}
+
+/* All queries of the piece over the n pages from the one of position `at` on. While a kv head's are read, an
+ * equal share of those that follow is asked for, in the order in which they lie in memory. */
+static void attend_pages(const struct step *s, struct attending *p, uint32_t at, uint32_t n) {
+    const struct mote_device_cpu *d = s->device;
+    uint32_t start = p->rows[0].position, last = p->rows[p->n_rows - 1].position;
+    uint32_t end = at + n * MOTE_DEVICE_PAGE; /* of the span */
+    uint32_t r = end > start + 1 ? end - start - 1 : 0, n_queries = p->n_rows * p->n_shared;
+    if (r > p->n_rows) r = p->n_rows; /* rows [r, n_rows) see all of it */
+    for (uint32_t kv = 0; kv < p->n_kv; kv++) {
+        const void *pages[TOGETHER];
+        uint32_t first = kv * n_queries;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t chunk = kv * n + i, next = end + chunk / p->n_kv * MOTE_DEVICE_PAGE;
+            pages[i] = page_of(s, p->rows, at + i * MOTE_DEVICE_PAGE, p->first_kv + kv);
+            p->a.next[i] = next <= last ? page_of(s, p->rows, next, p->first_kv + chunk % p->n_kv) : pages[i];
+        }
+        for (uint32_t j = at > start ? at - start : 0; j < r; j++)
+            d->kernels.attend[d->kv_type](&p->a, first + j * p->n_shared, p->n_shared, pages,
+                                          p->rows[j].position + 1 - at);
+        if (r < p->n_rows)
+            d->kernels.attend[d->kv_type](&p->a, first + r * p->n_shared, n_queries - r * p->n_shared, pages,
+                                          n * MOTE_DEVICE_PAGE);
+    }
+}
+
 static void attend(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
     const struct mote_model_config *c = d->config;
     uint32_t e = c->n_head_dim, padded = (e + 15) / 16 * 16, shared = c->n_heads / c->n_kv_heads;
-    uint32_t kv_head = i % c->n_kv_heads, first = d->groups[i / c->n_kv_heads];
-    uint32_t n_rows = d->groups[i / c->n_kv_heads + 1] - first, n = n_rows * shared;
-    const struct mote_device_row *rows = s->rows + first;
-    uint32_t last = rows[n_rows - 1].position;
-    mote_kernel_attend *run_page = d->kernels.attend[d->kv_type];
-    struct mote_kernel_attention a;
-    attention_work(d, d->work + worker * d->work_bytes, &a);
-    for (uint32_t q = 0; q < n; q++) {
-        uint64_t head = (uint64_t)kv_head * shared + q % shared;
-        memcpy(a.query + (uint64_t)q * padded, row_of(s, s->op->a, first + q / shared) + head * e,
-               e * sizeof *a.query);
-        a.max[q] = -__builtin_inff();
+    uint32_t n_pieces = c->n_heads / s->n_together, group = i / n_pieces;
+    struct attending p = {.first_row = d->groups[group],
+                          .n_rows = d->groups[group + 1] - d->groups[group],
+                          .first_head = i % n_pieces * s->n_together,
+                          .n_shared = s->n_together < shared ? s->n_together : shared};
+    p.rows = s->rows + p.first_row;
+    p.first_kv = p.first_head / shared;
+    p.n_kv = s->n_together / p.n_shared;
+    uint32_t n = p.n_rows * p.n_shared, n_pages = p.rows[p.n_rows - 1].position / MOTE_DEVICE_PAGE + 1;
+    attention_work(d, d->work + worker * d->work_bytes, &p.a);
+    for (uint32_t q = 0; q < p.n_kv * n; q++) {
+        memcpy(p.a.query + (uint64_t)q * padded, query_of(s, &p, s->op->a, q / n, q % n),
+               e * sizeof *p.a.query);
+        p.a.max[q] = -__builtin_inff();
     }
-    memset(a.value, 0, (uint64_t)n * padded * sizeof *a.value);
-    memset(a.sum, 0, (uint64_t)n * 16 * sizeof *a.sum);
-    for (uint32_t at = 0; at <= last; at += MOTE_DEVICE_PAGE) {
-        const uint8_t *page = page_of(s, rows, at, kv_head);
-        uint32_t r = at > rows[0].position ? at - rows[0].position : 0; /* the first to see any of it */
-        a.next = at + MOTE_DEVICE_PAGE <= last ? page_of(s, rows, at + MOTE_DEVICE_PAGE, kv_head) : page;
-        for (; r < n_rows && rows[r].position < at + MOTE_DEVICE_PAGE - 1; r++)
-            run_page(&a, r * shared, shared, page, rows[r].position + 1 - at);
-        if (r < n_rows) run_page(&a, r * shared, n - r * shared, page, MOTE_DEVICE_PAGE);
-    }
-    for (uint32_t q = 0; q < n; q++)
-        d->kernels.attend_end(
-            &a, q, row_of(s, s->op->out, first + q / shared) + ((uint64_t)kv_head * shared + q % shared) * e);
+    memset(p.a.value, 0, (uint64_t)p.n_kv * n * padded * sizeof *p.a.value);
+    memset(p.a.sum, 0, (uint64_t)p.n_kv * n * 16 * sizeof *p.a.sum);
+    for (uint32_t page = 0; page < n_pages; page += TOGETHER)
+        attend_pages(s, &p, page * MOTE_DEVICE_PAGE, n_pages - page < TOGETHER ? n_pages - page : TOGETHER);
+    for (uint32_t q = 0; q < p.n_kv * n; q++)
+        d->kernels.attend_end(&p.a, q, query_of(s, &p, s->op->out, q / n, q % n));
 }
 
 /* ---- products ---- */
@@ -275,13 +328,14 @@ void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_devi
                                 device->cosine + (uint64_t)i * n_angles,
                                 device->sine + (uint64_t)i * n_angles);
     group_rows(&s);
+    s.n_together = heads_together(&s);
     for (s.op = program->ops; s.op < end;) {
         if (s.op->kind == MOTE_PROGRAM_MATMUL) {
             s.op += run_products(&s, end);
             continue;
         }
         if (s.op->kind == MOTE_PROGRAM_ATTEND)
-            run(&s, s.n_groups * device->config->n_kv_heads, attend);
+            run(&s, s.n_groups * (device->config->n_heads / s.n_together), attend);
         else if (s.op->kind == MOTE_PROGRAM_STORE)
             store_rows(&s);
         else

@@ -2,47 +2,132 @@
  *
  * attend_lanes.h: attention on vectors, the second half of float_lanes.h.
  *
- * Scores and values are one product: four queries by two vectors in registers, every step one row of the
- * page (loaded once for the four) times an element of each query. Pages of floats of either size are read as
- * they are for a few queries; for many, and where they are quantized, a page is first unpacked to f32, which
- * changes no bit. The softmax between the two products takes half as long as one of them. (Letting two tiles
- * go through it side by side gained nothing: it is its operations that take the time, not their latency.) */
+ * Scores and values are one product: up to four queries by VECS vectors in registers, every step one row of a
+ * page (loaded and converted once for the four) times an element of each query. A call brings two pages, so
+ * that the sums of the values stay in registers over both, and the softmax between the products has twice as
+ * much to do at once: it waits for its own results most of the time, as the greatest score of a page must be
+ * known before anything is exp'd.
+ *
+ *     scores    64 positions of both pages, or part of one, are the lanes; a step is an element of the keys
+ *     softmax   the greatest of each page, then exp of all
+ *     values    64 elements, or fewer, are the lanes; a step is a position
+ *
+ * Rows are converted as they are met. For many queries the pages are first unpacked to f32, which changes no
+ * bit: a quantized element is q · scale, rounded once, wherever that is done. */
 #include "kernel/page.h"
 
-enum { PAGE = MOTE_KERNEL_PAGE, TILE = 4, VECS = 2, UNPACK_FROM = 2 * TILE + 1 };
+/* Where there are 32 registers a tile has sixteen sums. */
+#ifndef VECS
+#define VECS (WIDTH == 8 ? 2 : 4)
+#endif
 
-/* sum[r][j] += left row r · right column vector j, over n steps in order. What lies `ahead` bytes behind the
- * right is asked for. */
-INLINE void multiply(enum kind kind, int n_rows, int n_vecs, const float *left, uint64_t left_stride,
-                     const uint8_t *right, uint64_t right_bytes, uint32_t n, int64_t ahead,
-                     vec (*sum)[VECS]) {
-    for (uint32_t k = 0; k < n; k++, right += right_bytes) {
-        vec row[VECS];
-        __builtin_prefetch((const void *)((uintptr_t)right + (uintptr_t)ahead));
+enum {
+    PAGE = MOTE_KERNEL_PAGE,
+    TOGETHER = MOTE_KERNEL_TOGETHER,
+    SPAN = TOGETHER * PAGE,
+    TILE = 4,
+    SIDE = VECS * WIDTH > PAGE ? 2 : 1, /* pages that scores are made of at a time, */
+    OF_ONE = VECS / SIDE,               /* and vectors of each */
+    UNPACK_FROM = 2 * TILE + 1,
+    LINES = WIDTH == 16 ? 2 : 1, /* of 64 bytes, asked for in a step */
+};
+
+/* The pages of a call; the place of one that there is not is taken by the first. What is asked of memory meanwhile lies in next, in that order. */
+struct span {
+    const uint8_t *page[TOGETHER], *next[TOGETHER];
+    const float *scales; /* [n_pages·32][E/32] of the values, where they are quantized */
+    uint32_t n_pages, n_positions;
+    struct mote_kernel_page_layout layout;
+    uint64_t asked; /* bytes, of next[asking] */
+    uint32_t asking;
+    uint32_t step; /* bytes to ask for in a step; 0: none */
+};
+
+INLINE uint32_t seen(const struct span *s, uint32_t page) {
+    return page + 1 < s->n_pages ? PAGE : s->n_positions - page * PAGE;
+}
+
+/* Where to go on asking; n steps will be made from there. */
+INLINE const uint8_t *ask(struct span *s, uint32_t n) {
+    for (; s->asked >= s->layout.bytes && s->asking + 1 < s->n_pages; s->asking++)
+        s->asked -= s->layout.bytes;
+    const uint8_t *at = s->next[s->asking] + s->asked;
+    s->asked += (uint64_t)n * s->step;
+    return at;
+}
+
+INLINE void ask_lines(const uint8_t *at) {
+    UNROLL
+    for (int i = 0; i < LINES; i++)
+        __builtin_prefetch(at + 64 * i, 0, 2);
+}
+
+/* ---- rows ---- */
+
+/* Places [i, i + WIDTH) of a row; the q of a quantized one. */
+INLINE vec load_row(mote_kv_type type, const uint8_t *row, uint32_t i) {
+    if (type == MOTE_KV_F32) return load(F32, row + 4 * i);
+    if (type == MOTE_KV_F16) return load_f16(row + 2 * i);
+    if (type == MOTE_KV_Q8_0) return load_i8(row + i);
+    return load_i4(row + i / 32 * 16 + i % 16, i % 32 < 16 ? 0 : 4);
+}
+
+INLINE int is_quantized(mote_kv_type type) {
+    return type == MOTE_KV_Q8_0 || type == MOTE_KV_Q4_0;
+}
+
+/* sum[r][j] += element r of the left, which lie stride apart, times vector j of the right */
+INLINE void add_row(int n_rows, int n_vecs, const float *left, uint64_t stride, const vec *right,
+                    vec (*sum)[VECS]) {
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        vec element = splat(left[(uint64_t)r * stride]);
         UNROLL
         for (int j = 0; j < n_vecs; j++)
-            row[j] = load(kind, right + j * WIDTH * BYTES(kind));
-        UNROLL
-        for (int r = 0; r < n_rows; r++) {
-            UNROLL
-            for (int j = 0; j < n_vecs; j++)
-                sum[r][j] += left[(uint64_t)r * left_stride + k] * row[j];
-        }
+            sum[r][j] += element * right[j];
     }
 }
 
-/* b where it is greater, else a */
-INLINE vec greater(vec a, vec b) {
-    ivec is = b > a;
-    return (vec)((is & (ivec)b) | (~is & (ivec)a));
+/* ---- scores ---- */
+
+/* p [n_rows][SPAN] = scores of queries [i, i + n_rows), for SIDE pages from `first` on, positions [t, t +
+ * OF_ONE vectors) of each. */
+INLINE void score(mote_kv_type type, int n_rows, const struct mote_kernel_attention *a, uint32_t i,
+                  struct span *s, uint32_t first, uint32_t t, float (*p)[SPAN]) {
+    uint32_t padded = s->layout.padded, e = 0;
+    const float *query = a->query + (uint64_t)i * padded;
+    const uint8_t *next = ask(s, a->head_dim);
+    vec sum[TILE][VECS] = {0}, row[VECS], scale[VECS];
+    while (e < a->head_dim) {
+        uint32_t end = a->head_dim;
+        if (is_quantized(type)) {
+            uint64_t scales = s->layout.key_scales + ((uint64_t)(e / MOTE_KERNEL_SHARE) * PAGE + t) * 2;
+            end = end - e < MOTE_KERNEL_SHARE ? end : e + MOTE_KERNEL_SHARE;
+            UNROLL
+            for (int j = 0; j < VECS; j++)
+                scale[j] = load_f16(s->page[first + j / OF_ONE] + scales + j % OF_ONE * WIDTH * 2);
+        }
+        for (; e < end; e++, next += s->step) {
+            ask_lines(next);
+            UNROLL
+            for (int j = 0; j < VECS; j++) {
+                const uint8_t *keys = s->page[first + j / OF_ONE] + (uint64_t)e * s->layout.key_bytes;
+                row[j] = load_row(type, keys, t + j % OF_ONE * WIDTH);
+                if (is_quantized(type)) row[j] = row[j] * scale[j];
+            }
+            add_row(n_rows, VECS, query + e, padded, row, sum);
+        }
+    }
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        UNROLL
+        for (int j = 0; j < VECS; j++)
+            store_floats(p[r] + (first + j / OF_ONE) * PAGE + t + j % OF_ONE * WIDTH, sum[r][j] * a->scale,
+                         WIDTH);
+    }
 }
 
-typedef int32_t four __attribute__((vector_size(16)));
-
-INLINE quad greater_four(quad a, quad b) {
-    four is = b > a;
-    return (quad)((is & (four)b) | (~is & (four)a));
-}
+/* ---- softmax ---- */
 
 /* The trees of fold and fold_four, for the greatest. */
 INLINE quad fold_greatest(struct lanes top) {
@@ -60,66 +145,118 @@ INLINE quad fold_four_greatest(quad a, quad b, quad c, quad d) {
                         __builtin_shufflevector(ab, cd, 1, 3, 5, 7));
 }
 
-/* Scores of n_rows queries over n positions become p, and sum [16] and max go on; keep: what the sums before
- * are multiplied with. */
-INLINE void soften(int n_rows, float (*p)[PAGE], uint32_t n, float *sum, float *max, float *keep) {
-    quad greatest[TILE] = {0}, old = {0};
-    float top[TILE];
-    memcpy(&old, max, (size_t)n_rows * sizeof *max);
+enum { ROWS_OF_MANY = MANY * WIDTH / PAGE };
+
+/* The scores of one page, from `at` on, become exp(score − top). */
+INLINE void exp_rows(int n_rows, float (*p)[SPAN], uint32_t at, const float *top) {
+    enum { VECS_OF_ROW = PAGE / WIDTH };
+    vec x[MANY];
     UNROLL
-    for (int r = 0; r < n_rows; r++) {
-        struct lanes lanes;
+    for (int j = 0; j < n_rows * VECS_OF_ROW; j++)
+        x[j] = load_floats(p[j / VECS_OF_ROW] + at + j % VECS_OF_ROW * WIDTH, WIDTH) - top[j / VECS_OF_ROW];
+    exp_falling(n_rows * VECS_OF_ROW, x);
+    UNROLL
+    for (int j = 0; j < n_rows * VECS_OF_ROW; j++)
+        store_floats(p[j / VECS_OF_ROW] + at + j % VECS_OF_ROW * WIDTH, x[j], WIDTH);
+}
+
+/* Scores of n_rows queries over the span's positions become p; sum [16] and max go on. keep: what is to be
+ * multiplied with the values' sums before each page. That the greatest of a page is looked for from the max
+ * before the span, not before the page, changes at most the sign of a zero, and that nothing. */
+INLINE void soften_tile(int n_rows, const struct span *s, float (*p)[SPAN], float *sum, float *max,
+                        float (*keep)[TILE]) {
+    typedef int32_t four __attribute__((vector_size(16)));
+    float top[TOGETHER][TILE], change[TOGETHER * TILE + WIDTH];
+    quad tops = {0};
+    memcpy(&tops, max, (size_t)n_rows * sizeof *max);
+    for (uint32_t b = 0; b < s->n_pages; b++) {
+        quad greatest[TILE] = {0}, old = tops;
         UNROLL
-        for (int i = 0; i < PARTS; i++)
-            lanes.part[i] = greater(greater(splat(max[r]), load_floats(p[r] + i * WIDTH, WIDTH)),
-                                    load_floats(p[r] + LANES + i * WIDTH, WIDTH));
-        greatest[r] = fold_greatest(lanes);
+        for (int r = 0; r < n_rows; r++) {
+            const float *scores = p[r] + b * PAGE;
+            struct lanes lanes;
+            UNROLL
+            for (int i = 0; i < PARTS; i++)
+                lanes.part[i] = greater(greater(splat(max[r]), load_floats(scores + i * WIDTH, WIDTH)),
+                                        load_floats(scores + LANES + i * WIDTH, WIDTH));
+            greatest[r] = fold_greatest(lanes);
+        }
+        tops = greater_four(
+            old, n_rows == 1 ? fold_four_greatest(greatest[0], greatest[0], greatest[0], greatest[0])
+                             : fold_four_greatest(greatest[0], greatest[1], greatest[2], greatest[3]));
+        /* exp(0) = 1 where they are equal, infinite or not */
+        quad difference = (quad)((four)(old - tops) & ~(four)(old == tops));
+        memcpy(change + b * TILE, &difference, sizeof difference);
+        memcpy(top[b], &tops, sizeof tops);
     }
-    quad tops = fold_four_greatest(greatest[0], greatest[1], greatest[2], greatest[3]), change = old - tops;
-    change =
-        (quad)((four)change & ~(four)(old == tops)); /* exp(0) = 1 where they are equal, infinite or not */
-    vec kept = exp_lanes((vec){change[0], change[1], change[2], change[3]});
-    memcpy(keep, &kept, TILE * sizeof *keep);
-    memcpy(top, &tops, sizeof top);
     memcpy(max, &tops, (size_t)n_rows * sizeof *max);
-    UNROLL
-    for (int r = 0; r < n_rows; r++) {
-        UNROLL
-        for (int i = 0; i < PAGE; i += WIDTH)
-            store_floats(p[r] + i, exp_lanes(load_floats(p[r] + i, WIDTH) - top[r]), WIDTH);
+    for (uint32_t i = 0; i < s->n_pages * TILE; i += WIDTH) {
+        vec kept = load_floats(change + i, WIDTH);
+        exp_falling(1, &kept);
+        store_floats(keep[0] + i, kept, WIDTH);
     }
-    for (int r = 0; n < PAGE && r < n_rows; r++)
-        memset(p[r] + n, 0, (PAGE - n) * sizeof(float));
+    for (uint32_t b = 0; b < s->n_pages; b++) {
+        UNROLL
+        for (int r = 0; r < n_rows; r += ROWS_OF_MANY)
+            exp_rows(n_rows - r < ROWS_OF_MANY ? n_rows - r : ROWS_OF_MANY, p + r, b * PAGE, top[b] + r);
+    }
+    for (int r = 0; s->n_positions < s->n_pages * PAGE && r < n_rows; r++)
+        memset(p[r] + s->n_positions, 0, (s->n_pages * PAGE - s->n_positions) * sizeof(float));
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         UNROLL
         for (int i = 0; i < LANES; i += WIDTH) {
-            vec total = load_floats(sum + r * LANES + i, WIDTH) * keep[r];
-            total = total + load_floats(p[r] + i, WIDTH) + load_floats(p[r] + LANES + i, WIDTH);
+            vec total = load_floats(sum + r * LANES + i, WIDTH);
+            for (uint32_t b = 0; b < s->n_pages; b++)
+                total = total * keep[b][r] + load_floats(p[r] + b * PAGE + i, WIDTH) +
+                        load_floats(p[r] + b * PAGE + LANES + i, WIDTH);
             store_floats(sum + r * LANES + i, total, WIDTH);
         }
     }
 }
 
-struct page_view {
-    const uint8_t *keys, *values;
-    uint64_t key_bytes, value_bytes;
-    uint32_t n; /* positions */
-    int64_t ahead;
-};
+/* One copy for all types. */
+static __attribute__((noinline)) void soften(int n_rows, const struct span *s, float (*p)[SPAN], float *sum,
+                                             float *max, float (*keep)[TILE]) {
+    if (n_rows == 4) soften_tile(4, s, p, sum, max, keep);
+    if (n_rows == 3) soften_tile(3, s, p, sum, max, keep);
+    if (n_rows == 2) soften_tile(2, s, p, sum, max, keep);
+    if (n_rows == 1) soften_tile(1, s, p, sum, max, keep);
+}
 
-/* Query i's values [at, at + n_vecs vectors). */
-INLINE void add_values(enum kind kind, int n_rows, int n_vecs, const float (*p)[PAGE], const float *keep,
-                       const struct page_view *page, uint32_t at, float *value, uint64_t stride) {
-    vec sum[TILE][VECS];
+/* ---- values ---- */
+
+/* Elements [at, at + n_vecs vectors) of the values of n_rows queries. */
+INLINE void add_values(mote_kv_type type, int n_rows, int n_vecs, struct span *s, const float (*p)[SPAN],
+                       const float (*keep)[TILE], uint32_t at, float *value, uint64_t stride) {
+    vec sum[TILE][VECS], row[VECS];
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         UNROLL
         for (int j = 0; j < n_vecs; j++)
-            sum[r][j] = load_floats(value + r * stride + at + j * WIDTH, WIDTH) * keep[r];
+            sum[r][j] = load_floats(value + r * stride + at + j * WIDTH, WIDTH);
     }
-    multiply(kind, n_rows, n_vecs, p[0], PAGE, page->values + (uint64_t)at * BYTES(kind), page->value_bytes,
-             page->n, page->ahead, sum);
+    for (uint32_t b = 0; b < s->n_pages; b++) {
+        uint32_t n = seen(s, b), n_scales = s->layout.n_scales;
+        const uint8_t *values = s->page[b] + s->layout.values, *next = ask(s, n);
+        const float *scales = is_quantized(type) ? s->scales + (uint64_t)b * PAGE * n_scales : NULL;
+        UNROLL
+        for (int r = 0; r < n_rows; r++) {
+            UNROLL
+            for (int j = 0; j < n_vecs; j++)
+                sum[r][j] = sum[r][j] * keep[b][r];
+        }
+        for (uint32_t t = 0; t < n; t++, values += s->layout.value_bytes, next += s->step) {
+            ask_lines(next);
+            UNROLL
+            for (int j = 0; j < n_vecs; j++) {
+                uint32_t e = at + (uint32_t)j * WIDTH;
+                row[j] = load_row(type, values, e);
+                if (is_quantized(type)) row[j] = row[j] * scales[t * n_scales + e / MOTE_KERNEL_SHARE];
+            }
+            add_row(n_rows, n_vecs, p[0] + b * PAGE + t, SPAN, row, sum);
+        }
+    }
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         UNROLL
@@ -128,128 +265,138 @@ INLINE void add_values(enum kind kind, int n_rows, int n_vecs, const float (*p)[
     }
 }
 
-/* Queries [i, i + n_rows) over a page. */
-INLINE void attend_tile(enum kind kind, int n_rows, const struct mote_kernel_attention *a, uint32_t i,
-                        const struct page_view *page) {
-    uint32_t padded = (a->head_dim + LANES - 1) / LANES * LANES, at = 0;
-    float p[TILE][PAGE], keep[TILE], *value = a->value + (uint64_t)i * padded;
-    const float(*weights)[PAGE] = (const float(*)[PAGE])p;
-    for (int t = 0; t < PAGE; t += VECS * WIDTH) {
-        vec sum[TILE][VECS] = {0};
-        multiply(kind, n_rows, VECS, a->query + (uint64_t)i * padded, padded, page->keys + t * BYTES(kind),
-                 page->key_bytes, a->head_dim, page->ahead, sum);
-        UNROLL
-        for (int r = 0; r < n_rows; r++) {
-            UNROLL
-            for (int j = 0; j < VECS; j++)
-                store_floats(p[r] + t + j * WIDTH, sum[r][j] * a->scale, WIDTH);
-        }
-    }
+/* ---- a tile ---- */
+
+/* Queries [i, i + n_rows) over the pages. */
+INLINE void attend_tile(mote_kv_type type, int n_rows, const struct mote_kernel_attention *a, uint32_t i,
+                        struct span *s) {
+    uint32_t padded = s->layout.padded, at = 0;
+    float p[TILE][SPAN], keep[TOGETHER + WIDTH / TILE][TILE], *value = a->value + (uint64_t)i * padded;
+    const float(*weights)[SPAN] = (const float(*)[SPAN])p, (*kept)[TILE] = (const float(*)[TILE])keep;
+    for (uint32_t first = 0; first < s->n_pages; first += SIDE)
+        for (uint32_t t = 0; t < PAGE; t += OF_ONE * WIDTH)
+            score(type, n_rows, a, i, s, first, t, p);
     for (int r = 0; r < n_rows; r++)
-        for (uint32_t t = page->n; t < PAGE; t++)
+        for (uint32_t t = s->n_positions; t < s->n_pages * PAGE; t++)
             p[r][t] = -__builtin_inff();
-    soften(n_rows, p, page->n, a->sum + (uint64_t)i * LANES, a->max + i, keep);
+    soften(n_rows, s, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
     for (; at + VECS * WIDTH <= padded; at += VECS * WIDTH)
-        add_values(kind, n_rows, VECS, weights, keep, page, at, value, padded);
-    if (at < padded) add_values(kind, n_rows, 1, weights, keep, page, at, value, padded);
+        add_values(type, n_rows, VECS, s, weights, kept, at, value, padded);
+    if (VECS > 2 && at + 2 * WIDTH <= padded) {
+        add_values(type, n_rows, 2, s, weights, kept, at, value, padded);
+        at += 2 * WIDTH;
+    }
+    if (at < padded) add_values(type, n_rows, 1, s, weights, kept, at, value, padded);
+    s->step = 0;
 }
 
-INLINE void attend_page(enum kind kind, const struct mote_kernel_attention *a, uint32_t i, uint32_t end,
-                        const struct page_view *page) {
+typedef void tiles(const struct mote_kernel_attention *a, uint32_t i, uint32_t end, struct span *s);
+
+INLINE void attend_tiles(mote_kv_type type, const struct mote_kernel_attention *a, uint32_t i, uint32_t end,
+                         struct span *s) {
     for (; i + TILE <= end; i += TILE)
-        attend_tile(kind, TILE, a, i, page);
-    for (; i + 2 <= end; i += 2)
-        attend_tile(kind, 2, a, i, page);
-    if (i < end) attend_tile(kind, 1, a, i, page);
+        attend_tile(type, TILE, a, i, s);
+    if (end - i == 3) attend_tile(type, 3, a, i, s);
+    if (end - i == 2) attend_tile(type, 2, a, i, s);
+    if (end - i == 1) attend_tile(type, 1, a, i, s);
 }
 
-/* ---- unpacking a page ---- */
-
-/* Places [i, i + WIDTH) of a row; the q of a quantized one. */
-INLINE vec load_row(mote_kv_type type, const uint8_t *row, uint32_t i) {
-    typedef uint8_t sixteen __attribute__((vector_size(16)));
-    sixteen nibbles;
-    uint8_t q[16];
-    if (type == MOTE_KV_F16) return load_f16(row + 2 * i);
-    if (type == MOTE_KV_Q8_0) return load_i8(row + i);
-    memcpy(&nibbles, row + i / 32 * 16, sizeof nibbles);
-    nibbles = (i % 32 < 16 ? nibbles & 15 : nibbles >> 4) - 8;
-    memcpy(q, &nibbles, sizeof q);
-    return load_i8(q + i % 16);
+static __attribute__((noinline)) void tiles_f32(const struct mote_kernel_attention *a, uint32_t i,
+                                                uint32_t end, struct span *s) {
+    attend_tiles(MOTE_KV_F32, a, i, end, s);
 }
 
-/* Keys of all positions (of those never written it makes something), values of the first n; what lies ahead
- * is asked for. */
-INLINE void unpack(mote_kv_type type, const uint8_t *page, uint32_t head_dim, uint32_t n, const uint8_t *next,
-                   float *to) {
-    struct mote_kernel_page_layout l = mote_kernel_page_describe(type, head_dim);
-    int quantized = type != MOTE_KV_F16;
-    for (uint64_t at = 0; at < l.bytes; at += 64)
-        __builtin_prefetch(next + at);
+static void tiles_f16(const struct mote_kernel_attention *a, uint32_t i, uint32_t end, struct span *s) {
+    attend_tiles(MOTE_KV_F16, a, i, end, s);
+}
+
+static void tiles_q8_0(const struct mote_kernel_attention *a, uint32_t i, uint32_t end, struct span *s) {
+    attend_tiles(MOTE_KV_Q8_0, a, i, end, s);
+}
+
+static void tiles_q4_0(const struct mote_kernel_attention *a, uint32_t i, uint32_t end, struct span *s) {
+    attend_tiles(MOTE_KV_Q4_0, a, i, end, s);
+}
+
+/* ---- unpacking ---- */
+
+/* A page as f32: keys of all positions (of those never written it makes something), values of the first n. */
+INLINE void unpack(mote_kv_type type, const uint8_t *page, const struct mote_kernel_page_layout *l,
+                   uint32_t head_dim, uint32_t n, float *to) {
     for (uint32_t e = 0; e < head_dim; e++, to += PAGE) {
-        const uint8_t *scales = page + l.key_scales + (uint64_t)(e / MOTE_KERNEL_SHARE) * PAGE * 2;
+        const uint8_t *scales = page + l->key_scales + (uint64_t)(e / MOTE_KERNEL_SHARE) * PAGE * 2;
         for (uint32_t t = 0; t < PAGE; t += WIDTH) {
-            vec row = load_row(type, page + (uint64_t)e * l.key_bytes, t);
-            store_floats(to + t, quantized ? row * load_f16(scales + 2 * t) : row, WIDTH);
+            vec row = load_row(type, page + (uint64_t)e * l->key_bytes, t);
+            store_floats(to + t, is_quantized(type) ? row * load_f16(scales + 2 * t) : row, WIDTH);
         }
     }
-    for (uint32_t t = 0; t < n; t++, to += l.padded) {
-        const uint8_t *row = page + l.values + (uint64_t)t * l.value_bytes;
-        const uint8_t *scales = page + l.value_scales + (uint64_t)t * l.n_scales * 2;
-        for (uint32_t first = 0; first < l.padded; first += MOTE_KERNEL_SHARE, scales += quantized * 2) {
-            uint32_t end = l.padded - first < MOTE_KERNEL_SHARE ? l.padded : first + MOTE_KERNEL_SHARE;
+    for (uint32_t t = 0; t < n; t++, to += l->padded) {
+        const uint8_t *row = page + l->values + (uint64_t)t * l->value_bytes;
+        for (uint32_t e = 0; e < l->padded; e += WIDTH) {
             uint16_t half = 0x3c00; /* 1 */
-            memcpy(&half, scales, quantized ? sizeof half : 0);
-            vec scale = splat(mote_base_f32_from_f16(half));
-            for (uint32_t e = first; e < end; e += WIDTH)
-                store_floats(to + e, load_row(type, row, e) * scale, WIDTH);
+            uint64_t scale = (uint64_t)t * l->n_scales + e / MOTE_KERNEL_SHARE;
+            if (is_quantized(type)) memcpy(&half, page + l->value_scales + 2 * scale, sizeof half);
+            store_floats(to + e, load_row(type, row, e) * mote_base_f32_from_f16(half), WIDTH);
         }
     }
 }
 
 /* ---- what the table points to ---- */
 
-INLINE void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
-                   const void *page, uint32_t n_positions) {
-    struct mote_kernel_page_layout l = mote_kernel_page_describe(type, a->head_dim);
-    struct page_view view = {page,        (const uint8_t *)page + l.values,
-                             l.key_bytes, l.value_bytes,
-                             n_positions, (const uint8_t *)a->next - (const uint8_t *)page};
-    if (type == MOTE_KV_F16 && n < UNPACK_FROM) {
-        attend_page(F16, a, first, first + n, &view);
+INLINE void attend(mote_kv_type type, tiles *as_they_are, const struct mote_kernel_attention *a,
+                   uint32_t first, uint32_t n, const void *const *pages, uint32_t n_positions) {
+    struct span s = {.scales = a->page,
+                     .n_pages = (n_positions + PAGE - 1) / PAGE,
+                     .n_positions = n_positions,
+                     .layout = mote_kernel_page_describe(type, a->head_dim)};
+    const struct mote_kernel_page_layout *l = &s.layout;
+    uint32_t n_steps = PAGE / (OF_ONE * WIDTH) * a->head_dim / SIDE + /* for a page */
+                       (l->padded + VECS * WIDTH - 1) / (VECS * WIDTH) * PAGE;
+    s.step = (uint32_t)((l->bytes + n_steps - 1) / n_steps);
+    for (uint32_t b = 0; b < TOGETHER; b++) {
+        s.page[b] = pages[b < s.n_pages ? b : 0];
+        s.next[b] = a->next[b < s.n_pages ? b : 0];
+    }
+    if (type == MOTE_KV_F32 || n < UNPACK_FROM) {
+        for (uint32_t b = 0, at = 0; is_quantized(type) && b < s.n_pages; b++)
+            for (uint32_t i = 0; i < l->n_scales * PAGE; i += WIDTH, at += WIDTH)
+                store_floats(a->page + at, load_f16(s.page[b] + l->value_scales + 2 * i), WIDTH);
+        as_they_are(a, first, first + n, &s);
         return;
     }
-    if (type != MOTE_KV_F32) {
-        unpack(type, page, a->head_dim, n_positions, a->next, a->page);
-        l = mote_kernel_page_describe(MOTE_KV_F32, a->head_dim);
-        view = (struct page_view){(const uint8_t *)a->page,
-                                  (const uint8_t *)a->page + l.values,
-                                  l.key_bytes,
-                                  l.value_bytes,
-                                  n_positions,
-                                  0};
+    struct mote_kernel_page_layout floats = mote_kernel_page_describe(MOTE_KV_F32, a->head_dim);
+    for (uint32_t b = 0; b < s.n_pages; b++) {
+        float *to = a->page + (uint64_t)b * PAGE * (a->head_dim + l->padded);
+        for (uint64_t at = 0; at < l->bytes; at += 64)
+            __builtin_prefetch(s.next[b] + at, 0, 2);
+        unpack(type, pages[b], l, a->head_dim, seen(&s, b), to);
+        s.page[b] = (const uint8_t *)to;
     }
-    attend_page(F32, a, first, first + n, &view);
+    for (uint32_t b = s.n_pages; b < TOGETHER; b++)
+        s.page[b] = s.page[0];
+    s.layout = floats;
+    s.step = 0;
+    tiles_f32(a, first, first + n, &s);
 }
 
-static void attend_f16(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                       uint32_t n_positions) {
-    attend(MOTE_KV_F16, a, first, n, page, n_positions);
+static void attend_f16(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                       const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_F16, tiles_f16, a, first, n, pages, n_positions);
 }
 
-static void attend_f32(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                       uint32_t n_positions) {
-    attend(MOTE_KV_F32, a, first, n, page, n_positions);
+static void attend_f32(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                       const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_F32, tiles_f32, a, first, n, pages, n_positions);
 }
 
-static void attend_q8_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                        uint32_t n_positions) {
-    attend(MOTE_KV_Q8_0, a, first, n, page, n_positions);
+static void attend_q8_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                        const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_Q8_0, tiles_q8_0, a, first, n, pages, n_positions);
 }
 
-static void attend_q4_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                        uint32_t n_positions) {
-    attend(MOTE_KV_Q4_0, a, first, n, page, n_positions);
+static void attend_q4_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                        const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_Q4_0, tiles_q4_0, a, first, n, pages, n_positions);
 }
 
 static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float *out) {

@@ -166,30 +166,33 @@ static void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32
 }
 
 static void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
-                   const void *page, uint32_t n_positions) {
-    unpack(type, page, a->head_dim, n_positions, a->page);
-    for (uint32_t i = first; i < first + n; i++)
-        attend_one(a, i, n_positions);
+                   const void *const *pages, uint32_t n_positions) {
+    for (uint32_t n_seen; n_positions; pages++, n_positions -= n_seen) {
+        n_seen = n_positions < PAGE ? n_positions : PAGE;
+        unpack(type, *pages, a->head_dim, n_seen, a->page);
+        for (uint32_t i = first; i < first + n; i++)
+            attend_one(a, i, n_seen);
+    }
 }
 
-static void attend_f16(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                       uint32_t n_positions) {
-    attend(MOTE_KV_F16, a, first, n, page, n_positions);
+static void attend_f16(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                       const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_F16, a, first, n, pages, n_positions);
 }
 
-static void attend_f32(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                       uint32_t n_positions) {
-    attend(MOTE_KV_F32, a, first, n, page, n_positions);
+static void attend_f32(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                       const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_F32, a, first, n, pages, n_positions);
 }
 
-static void attend_q8_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                        uint32_t n_positions) {
-    attend(MOTE_KV_Q8_0, a, first, n, page, n_positions);
+static void attend_q8_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                        const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_Q8_0, a, first, n, pages, n_positions);
 }
 
-static void attend_q4_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n, const void *page,
-                        uint32_t n_positions) {
-    attend(MOTE_KV_Q4_0, a, first, n, page, n_positions);
+static void attend_q4_0(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
+                        const void *const *pages, uint32_t n_positions) {
+    attend(MOTE_KV_Q4_0, a, first, n, pages, n_positions);
 }
 
 static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float *out) {

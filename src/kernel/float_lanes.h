@@ -4,8 +4,10 @@
  * GCC and clang. A file that is compiled for one of them defines
  *
  *     WIDTH                  floats in a machine vector: 4, 8 or 16
- *     HAS_CONVERSIONS        1 where it defines, for a whole vector, load_f16, store_f16, load_bf16
- *                            and load_i8 (from two's complement)
+ *     HAS_CONVERSIONS        1 where it defines, for a whole vector, load_f16, store_f16, load_bf16, load_i8
+ *                            (from two's complement), load_i4 (of bytes, the four bits from `shift` on, less
+ *                            8), and for comparing, greater (b where b > a, else a), less and greater_four
+ *     HAS_SCALE              1 where it defines scale_lanes, p · 2^n rounded once, NaN where p is
  *
  * includes this, and has all of float_ref.c's functions as statics and `overlay` to put them into a table.
  *
@@ -69,9 +71,32 @@ INLINE vec load_i8(const uint8_t *p) {
     return __builtin_convertvector(__builtin_convertvector(q, ivec), vec);
 }
 
+INLINE vec load_i4(const uint8_t *p, int shift) {
+    typedef uint8_t quarter __attribute__((vector_size(WIDTH)));
+    quarter q;
+    memcpy(&q, p, sizeof q);
+    return __builtin_convertvector((__builtin_convertvector(q, ivec) >> shift & 15) - 8, vec);
+}
+
 INLINE void store_f16(uint16_t *p, vec v) {
     for (int i = 0; i < WIDTH; i++)
         p[i] = mote_base_f16_from_f32(v[i]);
+}
+
+INLINE vec greater(vec a, vec b) {
+    ivec is = b > a;
+    return (vec)((is & (ivec)b) | (~is & (ivec)a));
+}
+
+INLINE vec less(vec a, vec b) {
+    ivec is = b < a;
+    return (vec)((is & (ivec)b) | (~is & (ivec)a));
+}
+
+INLINE quad greater_four(quad a, quad b) {
+    typedef int32_t four __attribute__((vector_size(16)));
+    four is = b > a;
+    return (quad)((is & (four)b) | (~is & (four)a));
 }
 #endif
 
@@ -219,23 +244,53 @@ static void dot_bf16(const void *w, uint64_t row_bytes, uint32_t n_rows, uint32_
 
 /* ---- elementwise ---- */
 
-/* mote_base_exp on each lane, operation by operation. */
+/* mote_base_exp on each lane, operation by operation, of n vectors side by side: one after the other they
+ * would wait for their own results, and fill the machine's window meanwhile. */
+enum { MANY = WIDTH == 8 ? 4 : 8 };
+
+#define EACH                                                                                                 \
+    UNROLL                                                                                                   \
+    for (int j = 0; j < n; j++)
+
+/* e^x = p · 2^m, of which shifted holds m in its low bits; NaN stays in p. */
+INLINE void exp_parts(int n, const vec *x, vec *p, vec *shifted) {
+    vec r[MANY];
+    EACH shifted[j] = x[j] * MOTE_BASE_EXP_LOG2E + MOTE_BASE_EXP_ROUND;
+    EACH p[j] = shifted[j] - MOTE_BASE_EXP_ROUND;
+    EACH r[j] = x[j] - p[j] * MOTE_BASE_EXP_LN2_HI;
+    EACH r[j] = r[j] - p[j] * MOTE_BASE_EXP_LN2_LO;
+    EACH p[j] = splat(MOTE_BASE_EXP_C6) * r[j] + MOTE_BASE_EXP_C5;
+    EACH p[j] = p[j] * r[j] + MOTE_BASE_EXP_C4;
+    EACH p[j] = p[j] * r[j] + MOTE_BASE_EXP_C3;
+    EACH p[j] = p[j] * r[j] + MOTE_BASE_EXP_C2;
+    EACH p[j] = p[j] * (r[j] * r[j]) + r[j];
+    EACH p[j] = p[j] + 1.0f;
+}
+
 INLINE vec exp_lanes(vec x) {
-    ivec under = x<MOTE_BASE_EXP_MIN, over = x> MOTE_BASE_EXP_MAX;
-    x = (vec)((under & (ivec)splat(MOTE_BASE_EXP_MIN)) | (over & (ivec)splat(MOTE_BASE_EXP_MAX)) |
-              (~(under | over) & (ivec)x));
-    vec shifted = x * MOTE_BASE_EXP_LOG2E + MOTE_BASE_EXP_ROUND;
-    vec n = shifted - MOTE_BASE_EXP_ROUND;
-    vec r = x - n * MOTE_BASE_EXP_LN2_HI - n * MOTE_BASE_EXP_LN2_LO;
-    vec p = splat(MOTE_BASE_EXP_C6);
-    p = p * r + MOTE_BASE_EXP_C5;
-    p = p * r + MOTE_BASE_EXP_C4;
-    p = p * r + MOTE_BASE_EXP_C3;
-    p = p * r + MOTE_BASE_EXP_C2;
-    p = p * (r * r) + r + 1.0f;
-    /* The low bits of shifted hold n; a NaN gives some integer within 2^23 of 0 and stays NaN in p. */
+    vec p, shifted;
+    x = less(greater(x, splat(MOTE_BASE_EXP_MIN)), splat(MOTE_BASE_EXP_MAX));
+    exp_parts(1, &x, &p, &shifted);
+#if HAS_SCALE
+    return scale_lanes(p, shifted - MOTE_BASE_EXP_ROUND);
+#else
     ivec low = (ivec)shifted - (ivec)splat(MOTE_BASE_EXP_ROUND), half = low >> 1, rest = low - half;
     return p * (vec)((uvec)(half + 127) << 23) * (vec)((uvec)(rest + 127) << 23);
+#endif
+}
+
+/* x ≤ 0 or NaN becomes its exp: m is never above 0, so 2^(m + 64) is a normal number, and the 2^−64 that
+ * follows is where it is rounded. What stands above m in shifted is shifted out. */
+INLINE void exp_falling(int n, vec *x) {
+    vec p[MANY], shifted[MANY];
+    EACH x[j] = greater(x[j], splat(MOTE_BASE_EXP_MIN));
+    exp_parts(n, x, p, shifted);
+#if HAS_SCALE
+    EACH x[j] = scale_lanes(p[j], shifted[j] - MOTE_BASE_EXP_ROUND);
+#else
+    EACH x[j] = p[j] * (vec)(((uvec)shifted[j] << 23) + ((127u + 64) << 23));
+    EACH x[j] = x[j] * 0x1p-64f;
+#endif
 }
 
 static void rms_norm(const float *x, const float *weight, uint32_t n, float eps, float *y) {

@@ -50,12 +50,13 @@
 #include "mote/mote.h"
 
 enum {
-    MOTE_KERNEL_ROWS = 16,  /* rows of a panel */
-    MOTE_KERNEL_BLOCK = 32, /* values of an activation block */
-    MOTE_KERNEL_PAGE = 32,  /* positions of a page of the KV cache */
-    MOTE_KERNEL_KV = 4,     /* values of mote_kv_type */
-    MOTE_KERNEL_DIRECT = 4, /* most columns of direct */
-    MOTE_KERNEL_SPAN = 256, /* values that direct takes at a time, and the fewest */
+    MOTE_KERNEL_ROWS = 16,    /* rows of a panel */
+    MOTE_KERNEL_BLOCK = 32,   /* values of an activation block */
+    MOTE_KERNEL_PAGE = 32,    /* positions of a page of the KV cache */
+    MOTE_KERNEL_TOGETHER = 2, /* most pages that attend takes at a time */
+    MOTE_KERNEL_KV = 4,       /* values of mote_kv_type */
+    MOTE_KERNEL_DIRECT = 4,   /* most columns of direct */
+    MOTE_KERNEL_SPAN = 256,   /* values that direct takes at a time, and the fewest */
 };
 
 /* An activation block below this is taken as zero: 127/amax must stay finite. */
@@ -111,15 +112,17 @@ enum mote_kernel_rope_style {
 struct mote_kernel_attention {
     uint32_t head_dim; /* E */
     float scale;
-    float *query;     /* [n][E'] */
-    float *value;     /* [n][E'] Σ p·v so far */
-    float *sum;       /* [n][16] Σ p so far; position t is in lane t % 16 */
-    float *max;       /* [n] */
-    float *page;      /* [32·(E + E')] working memory: a page as f32 */
-    const void *next; /* the page that will be asked for next: fetched into the cache meanwhile; never NULL */
+    float *query; /* [n][E'] */
+    float *value; /* [n][E'] Σ p·v so far */
+    float *sum;   /* [n][16] Σ p so far; position t is in lane t % 16 */
+    float *max;   /* [n] */
+    float *page;  /* working memory, [32·(E + E')] for each page of a call: a page as f32 */
+    /* As many pages as the call has, which are fetched into the cache meanwhile: what comes next. */
+    const void *next[MOTE_KERNEL_TOGETHER];
 };
 
-/* Queries [first, first + n) over one page, of which they see n_positions; pages are given in order.
+/* Queries [first, first + n) over some pages of a sequence, in order, of which they see n_positions: all of
+ * each but the last. At most MOTE_KERNEL_TOGETHER pages; page for page, this is done:
  *
  *     s[t]     = (0 + q[0]·k[0][t] + q[1]·k[1][t] + …) · scale          added in this order
  *     m        = the greatest of max and s, by sixteen lanes that start with max (lane t % 16 becomes
@@ -131,9 +134,9 @@ struct mote_kernel_attention {
  *     value[e] = value[e]·c + p[0]·v[0][e] + p[1]·v[1][e] + …             added in this order
  *     max      = m
  *
- * Nothing depends on which queries go together. */
+ * Nothing depends on which queries or pages go together. */
 typedef void mote_kernel_attend(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
-                                const void *page, uint32_t n_positions);
+                                const void *const *pages, uint32_t n_positions);
 typedef void mote_kernel_keep(const float *key, const float *value, uint32_t head_dim, uint32_t at,
                               void *page);
 

@@ -53,9 +53,9 @@ static void add_product(const struct mote_kernels *kernels, const struct mote_ba
 static void add_attention(const struct mote_kernels *kernels, int type, const float *x, const float *z) {
     enum { E = 50, PADDED = 64, DEPTH = 77, QUERIES = 5, BYTES = 16384 };
     static float query[QUERIES * PADDED], value[QUERIES * PADDED], sum[QUERIES * 16], max[QUERIES];
-    static float page[(E + PADDED) * MOTE_KERNEL_PAGE], out[E];
+    static float page[MOTE_KERNEL_TOGETHER * (E + PADDED) * MOTE_KERNEL_PAGE], out[E];
     static uint8_t pages[3][BYTES] __attribute__((aligned(64)));
-    struct mote_kernel_attention a = {E, 0.1f, query, value, sum, max, page, pages};
+    struct mote_kernel_attention a = {E, 0.1f, query, value, sum, max, page, {pages, pages}};
     assert_true(mote_kernel_page_bytes((mote_kv_type)type, E) <= BYTES);
     for (uint32_t t = 0; t < DEPTH; t++)
         kernels->keep[type](x + t * E, z + t * E, E, t % MOTE_KERNEL_PAGE, pages[t / MOTE_KERNEL_PAGE]);
@@ -64,9 +64,9 @@ static void add_attention(const struct mote_kernels *kernels, int type, const fl
     memset(sum, 0, sizeof sum);
     for (uint32_t i = 0; i < QUERIES; i++)
         max[i] = mote_base_f32_from_bits(0xff800000);
-    for (uint32_t t = 0; t < DEPTH; t += MOTE_KERNEL_PAGE)
-        kernels->attend[type](&a, 0, QUERIES, pages[t / MOTE_KERNEL_PAGE],
-                              DEPTH - t < MOTE_KERNEL_PAGE ? DEPTH - t : MOTE_KERNEL_PAGE);
+    const void *first[] = {pages[0], pages[1]}, *last[] = {pages[2]};
+    kernels->attend[type](&a, 0, QUERIES, first, 2 * MOTE_KERNEL_PAGE);
+    kernels->attend[type](&a, 0, QUERIES, last, DEPTH - 2 * MOTE_KERNEL_PAGE);
     for (uint32_t i = 0; i < QUERIES; i++) {
         kernels->attend_end(&a, i, out);
         add_floats(out, E);

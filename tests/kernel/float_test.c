@@ -11,6 +11,7 @@
 
 #define WIDTH           4
 #define HAS_CONVERSIONS 0
+#define HAS_SCALE       0
 #include "kernel/float_lanes.h"
 
 enum { MAX = 300 };
@@ -341,7 +342,8 @@ static void open_attention(struct attention *s, uint32_t n_queries, uint32_t n_p
     s->a.value = guard_open(&s->guards[1], n_queries * e * sizeof(float));
     s->a.sum = guard_open(&s->guards[2], n_queries * 16 * sizeof(float));
     s->a.max = guard_open(&s->guards[3], n_queries * sizeof(float));
-    s->a.page = guard_open(&s->guards[4], (head_dim + e) * MOTE_KERNEL_PAGE * sizeof(float));
+    s->a.page =
+        guard_open(&s->guards[4], MOTE_KERNEL_TOGETHER * (head_dim + e) * MOTE_KERNEL_PAGE * sizeof(float));
     s->pages = calloc(n_positions / MOTE_KERNEL_PAGE + 1, sizeof *s->pages);
     s->k = malloc(cells * sizeof(float));
     s->v = malloc(cells * sizeof(float));
@@ -379,19 +381,23 @@ static void close_attention(struct attention *s) {
     free(s->v);
 }
 
-/* All queries over all positions, n_together at a time; out [n_queries][E] */
+/* All queries over all positions, n_together queries and n_pages pages at a time; out [n_queries][E] */
 static void attend_all(const struct mote_kernels *table, struct attention *s, int type, uint32_t n_together,
-                       float *out) {
+                       uint32_t n_pages, float *out) {
     memset(s->a.value, 0, s->n_queries * padded(s->head_dim) * sizeof(float));
     memset(s->a.sum, 0, s->n_queries * 16 * sizeof(float));
     for (uint32_t i = 0; i < s->n_queries; i++)
         s->a.max[i] = -INFINITY;
-    for (uint32_t t = 0; t < s->n_positions; t += MOTE_KERNEL_PAGE) {
-        uint32_t left = s->n_positions - t, n = left < MOTE_KERNEL_PAGE ? left : MOTE_KERNEL_PAGE;
-        s->a.next = s->pages[t / MOTE_KERNEL_PAGE + (left > MOTE_KERNEL_PAGE)].data;
+    for (uint32_t t = 0; t < s->n_positions; t += n_pages * MOTE_KERNEL_PAGE) {
+        const void *pages[MOTE_KERNEL_TOGETHER];
+        uint32_t left = s->n_positions - t, most = n_pages * MOTE_KERNEL_PAGE, n = left < most ? left : most;
+        for (uint32_t b = 0; b * MOTE_KERNEL_PAGE < n; b++) {
+            pages[b] = s->pages[t / MOTE_KERNEL_PAGE + b].data;
+            s->a.next[b] = pages[b];
+        }
         for (uint32_t i = 0; i < s->n_queries; i += n_together)
             table->attend[type](&s->a, i, s->n_queries - i < n_together ? s->n_queries - i : n_together,
-                                s->pages[t / MOTE_KERNEL_PAGE].data, n);
+                                pages, n);
     }
     for (uint32_t i = 0; i < s->n_queries; i++)
         table->attend_end(&s->a, i, out + i * s->head_dim);
@@ -437,7 +443,8 @@ static void check_attend(uint32_t n_queries, uint32_t n_positions, uint32_t head
         FOR_EACH_TABLE(table, cpu) {
             open_pages(&s, &each.table, type);
             float *out = guard_open(&out_guard, n * sizeof *out);
-            attend_all(&each.table, &s, type, each.cpu == 0 ? 1 : 1 + random_below(n_queries), out);
+            attend_all(&each.table, &s, type, each.cpu == 0 ? 1 : 1 + random_below(n_queries),
+                       each.cpu == 0 ? 1 : 1 + random_below(MOTE_KERNEL_TOGETHER), out);
             if (each.cpu == 0) {
                 memcpy(want, out, n * sizeof *out);
                 if (!awkward) check_softmax(&s, type, out);
@@ -485,7 +492,7 @@ static void bench_attention(const struct mote_kernels *kernels, double ghz) {
             char what[64];
             double ns, bytes = (double)PAGES * (double)mote_kernel_page_bytes((mote_kv_type)type, E);
             open_pages(&s, kernels, type);
-            BEST_NS(ns, attend_all(kernels, &s, type, n, out));
+            BEST_NS(ns, attend_all(kernels, &s, type, n, MOTE_KERNEL_TOGETHER, out));
             snprintf(what, sizeof what, "attend %s, %u queries", names[type], n);
             line(what, ns / PAGES, ghz, bytes / PAGES, 2.0 * n * E * MOTE_KERNEL_PAGE);
             close_pages(&s);
