@@ -47,7 +47,7 @@ mote-threads-pages    := 65536
 mote-simd-cflags      := --target=wasm32
 mote-64-cflags        := --target=wasm64 -mrelaxed-simd -matomics
 mote-64-ldflags       := -mwasm64 --export=__stack_pointer
-mote-64-optflags      := --enable-relaxed-simd --enable-threads --enable-memory64 --table64-lowering
+mote-64-optflags      := --enable-relaxed-simd --enable-threads --enable-memory64
 mote-64-pages         := 262144
 
 .PHONY: wasm wasm-modules
