@@ -10,16 +10,18 @@ WASM_KERNEL_C      := $(filter src/base/% src/kernel/%,$(CORE_C)) tests/wasm/ker
 wasm-kernel-cflags  := --target=wasm32-wasip1 -isystem /usr/include/wasm32-wasi -msimd128 -mbulk-memory -O2 -g0 \
 	-DMOTE_KERNEL_EVERY_LEVEL
 wasm-kernel-relaxed := -mrelaxed-simd
+# As in the modules (wasm.mk), and what says which level a program is for.
+WASM_KERNEL_RELAXED := $(WASM_RELAXED) tests/wasm/kernel/kernel.c
 
 # $(1): a level. Objects of the kernels by themselves, then a program for each test.
 define wasm-kernel-level
 $$(BUILD)/wasm-kernel/$(1)/src/%.o: src/%.c
 	@mkdir -p $$(@D)
-	$$(WASM_CC) $$(wasm-kernel-cflags) $$(wasm-kernel-$(1)) $$(STD) $$(WARN) $$(CORE_FLAGS) \
+	$$(WASM_CC) $$(wasm-kernel-cflags) $$(if $$(filter $$(WASM_KERNEL_RELAXED),$$<),$$(wasm-kernel-$(1))) $$(STD) $$(WARN) $$(CORE_FLAGS) \
 		$$(if $$(filter %_simd128.c %_relaxed.c,$$<),-O3) $$(DEPEND) -c -o $$@ $$<
 $$(BUILD)/wasm-kernel/$(1)/tests/%.o: tests/%.c
 	@mkdir -p $$(@D)
-	$$(WASM_CC) $$(wasm-kernel-cflags) $$(wasm-kernel-$(1)) -std=gnu11 $$(STD) $$(WARN) $$(APP_FLAGS) -Isrc \
+	$$(WASM_CC) $$(wasm-kernel-cflags) $$(if $$(filter $$(WASM_KERNEL_RELAXED),$$<),$$(wasm-kernel-$(1))) -std=gnu11 $$(STD) $$(WARN) $$(APP_FLAGS) -Isrc \
 		-Itests/wasm/kernel $$(DEPEND) -c -o $$@ $$<
 $(1)-kernel-o := $$(WASM_KERNEL_C:%.c=$$(BUILD)/wasm-kernel/$(1)/%.o)
 $$(BUILD)/wasm-kernel/$(1)/%.wasm: $$(BUILD)/wasm-kernel/$(1)/tests/kernel/%.o $$($(1)-kernel-o)

@@ -38,14 +38,21 @@ wasm-optflags := --strip-producers --strip-target-features --low-memory-unused -
 	--enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-nontrapping-float-to-int --enable-sign-ext \
 	--enable-mutable-globals --enable-multivalue
 
-mote-cflags           := --target=wasm32 -mrelaxed-simd
+# Relaxed instructions are for products alone, whose operands are such that all engines agree; elsewhere the compiler
+# would take relaxed minima and maxima for its own.
+WASM_RELAXED := src/kernel/%_relaxed.c src/kernel/select.c host/wasm/module.c
+
+mote-cflags           := --target=wasm32
+mote-relaxed          := -mrelaxed-simd
 mote-optflags         := --enable-relaxed-simd
-mote-threads-cflags   := --target=wasm32 -mrelaxed-simd -matomics
+mote-threads-cflags   := --target=wasm32 -matomics
+mote-threads-relaxed  := -mrelaxed-simd
 mote-threads-ldflags  := --export=__stack_pointer
 mote-threads-optflags := --enable-relaxed-simd --enable-threads
 mote-threads-pages    := 65536
 mote-simd-cflags      := --target=wasm32
-mote-64-cflags        := --target=wasm64 -mrelaxed-simd -matomics
+mote-64-cflags        := --target=wasm64 -matomics
+mote-64-relaxed       := -mrelaxed-simd
 mote-64-ldflags       := -mwasm64 --export=__stack_pointer
 mote-64-optflags      := --enable-relaxed-simd --enable-threads --enable-memory64
 mote-64-pages         := 262144
@@ -66,7 +73,7 @@ define wasm-module
 $(1)-o := $$(WASM_C:%.c=$$(BUILD)/wasm/$(1)/%.o)
 $$(BUILD)/wasm/$(1)/%.o: %.c tools/wasm.mk
 	@mkdir -p $$(@D)
-	$$(WASM_CC) $$(wasm-cflags) $$($(1)-cflags) -fvisibility=$$(if $$(filter host/%,$$<),default,hidden) \
+	$$(WASM_CC) $$(wasm-cflags) $$($(1)-cflags) $$(if $$(filter $$(WASM_RELAXED),$$<),$$($(1)-relaxed)) -fvisibility=$$(if $$(filter host/%,$$<),default,hidden) \
 		$$(if $$(filter $$(WASM_APART),$$<),-fno-builtin,-flto) $$(if $$(filter src/kernel/%_simd128.c src/kernel/%_relaxed.c,$$<),-O3,-Oz) \
 		$$(DEPEND) -c -o $$@ $$<
 $$(BUILD)/wasm/$(1).linked: $$($(1)-o)

@@ -15,6 +15,7 @@
 static void overlay_wasm(struct mote_kernels *table, int relaxed) {
     mote_kernel_decode_overlay__simd128(table);
     mote_kernel_product_overlay__simd128(table);
+    mote_kernel_float_overlay__simd128(table);
 #if defined(__wasm_relaxed_simd__)
     if (relaxed) {
         mote_kernel_multiply_overlay__relaxed(table);
