@@ -445,6 +445,95 @@ check('a KV snapshot outlives the page', async (t) => {
     assert.deepEqual(two.after, []);
 });
 
+check('what is asked of a session is done in order; what waits can be given up', async (t) => {
+    const page = await visit(t);
+    const result = await page.evaluate(async (url) => {
+        const model = await Mote.load(url);
+        const session = await model.session();
+        const order = [];
+        const note = (name) => (value) => (order.push(name), value);
+        const long = session.complete('Once upon a time', { maxTokens: 60, seed: 1 });
+        const first = long.result.then(note('first'));
+        const controller = new AbortController();
+        const given = session.complete('The end', { signal: controller.signal }).result.catch((error) => note(`given up: ${error.code}`)());
+        const length = session.tokens().then(note('tokens'));
+        await long.next();
+        controller.abort();
+        await given;
+        const [result, tokens] = [await first, await length];
+        await session.truncate(3);
+        const appended = await session.append([...tokens.subarray(3, 8)]);
+        const fork = await session.fork(2);
+        const forked = [...(await fork.tokens())];
+        await fork.close();
+        await model.close();
+        return { order, held: tokens.length, result, appended, forked, tokens: [...tokens.subarray(0, 2)] };
+    }, model());
+    assert.deepEqual(result.order, ['given up: aborted', 'first', 'tokens']);
+    assert.equal(result.held, result.result.promptTokens + result.result.tokens - 1);
+    assert.equal(result.appended, 8);
+    assert.deepEqual(result.forked, result.tokens);
+});
+
+check('a long prompt can be stopped, and holds nobody up', async (t) => {
+    const page = await visit(t);
+    const result = await page.evaluate(async (url) => {
+        const model = await Mote.load(url, { contextLength: 4096 });
+        const prompt = 'the dog ran in the park '.repeat(500);
+        const controller = new AbortController();
+        const started = performance.now();
+        const long = model.complete(prompt, { maxTokens: 1, signal: controller.signal }).result.catch((error) => error.code);
+        const short = await model.infer('Once', { maxTokens: 3, temperature: 0 });
+        const shortTook = performance.now() - started;
+        const aborted = performance.now();
+        controller.abort();
+        const code = await long;
+        const late = performance.now() - aborted;
+        await model.close();
+        return { short, shortTook, code, late };
+    }, model());
+    t.diagnostic(`measured: beside a prompt of 3000 tokens, three tokens took ${result.shortTook.toFixed(0)} ms; the prompt ended ${result.late.toFixed(0)} ms after its signal`);
+    assert.equal(result.code, 'aborted');
+    assert.ok(result.late < 2000);
+});
+
+check('a stored file that was evicted or cut short is downloaded again', async (t) => {
+    const page = await visit(t);
+    const url = model('?keep=1', 'tiny.gguf');
+    const result = await page.evaluate(async (u) => {
+        const load = async () => {
+            const model = await Mote.load(u);
+            await model.close();
+            return model.info.fileBytes;
+        };
+        const size = await load();
+        const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('mote');
+        const models = await root.getDirectoryHandle('models');
+        const each = async (change) => {
+            for await (const folder of models.values()) {
+                const text = await (await (await folder.getFileHandle('meta.json')).getFile()).text();
+                if (text.includes(u)) await change(folder);
+            }
+        };
+        const write = async (folder, name, bytes) => {
+            const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
+            await writable.write(bytes);
+            await writable.close();
+        };
+        const sizes = [size];
+        await each((folder) => write(folder, 'data', 'GGUF'));
+        sizes.push(await load());
+        await each((folder) => folder.removeEntry('data'));
+        sizes.push(await load());
+        await each((folder) => write(folder, 'meta.json', '{"sources":[1],"size":"' + u));
+        sizes.push(await load());
+        await Mote.remove(u);
+        return sizes;
+    }, url);
+    assert.equal(new Set(result).size, 1, String(result));
+    assert.ok(world.sent() >= 4 * result[0]);
+});
+
 check('two tabs share one download', async (t) => {
     const [one, two] = [await visit(t), await visit(t)];
     await clear(one);

@@ -50,6 +50,7 @@ export class Ranges {
     }
 
     remove(from: number, to: number): void {
+        if (to <= from) return;
         const ends: number[] = [];
         for (let i = 0; i < this.#ends.length; i += 2) {
             const [c, d] = [this.#ends[i]!, this.#ends[i + 1]!];

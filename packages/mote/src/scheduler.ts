@@ -260,7 +260,13 @@ export class Scheduler {
         for (const [job, share] of shares) {
             const sequence = job.sequence!;
             for (let i = 0; i < share; i++) sequence.tokens.push(job.tokens[sequence.tokens.length]!);
-            if (sequence.tokens.length === job.tokens.length) this.#advance(job, row++);
+            if (sequence.tokens.length !== job.tokens.length) continue;
+            try {
+                this.#advance(job, row++);
+            } catch (error) {
+                if (!(error instanceof MoteError)) throw error;
+                this.#end(job, error);
+            }
         }
     }
 
@@ -346,8 +352,8 @@ export class Scheduler {
             job.sequence.busy = false;
             this.sequences.touch(job.sequence);
         }
+        if (job.stream >= 0) this.#free.push(job.stream);
         if (error !== undefined) {
-            if (job.stream >= 0) this.#free.push(job.stream);
             job.fail(error);
             return;
         }
@@ -357,7 +363,6 @@ export class Scheduler {
             job.text += rest;
             if (rest !== "") job.onPiece?.(rest);
         }
-        this.#free.push(job.stream);
         const tokens = generated(job);
         const decodeSeconds = (job.last - job.first) / 1000;
         job.finish({

@@ -15,6 +15,11 @@ import { Snapshots } from "./snapshots.js";
 import type { Storage } from "./storage.js";
 import type { GenerationResult, ModelInfo, ModelStats } from "./types.js";
 
+/** Rejects when the signal fires. */
+function aborted(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new MoteError("aborted", "stopped")), { once: true }));
+}
+
 interface Held {
     sequence: Sequence;
     /** The end of what was asked last. */
@@ -71,11 +76,9 @@ export class Service {
         if (!request) throw new MoteError("internal", `there is no request '${op}'`);
         if (args["session"] === undefined) return Promise.resolve(request(args, call));
         const held = this.#session(args["session"]);
-        const run = held.tail.then(() => {
-            if (call.signal.aborted) throw new MoteError("aborted", "stopped");
-            return request(args, call, this.#session(args["session"]).sequence);
-        });
-        held.tail = run.catch(() => undefined);
+        const before = held.tail;
+        const run = Promise.race([before, aborted(call.signal)]).then(() => request(args, call, this.#session(args["session"]).sequence));
+        held.tail = before.then(() => run).catch(() => undefined);
         return run;
     }
 

@@ -100,6 +100,13 @@ async function openOrigin(): Promise<Storage> {
         },
         async writeText(folder, name, text) {
             const file = await (await folderHandle(folder, true)).getFileHandle(name, { create: true });
+            if (!("createWritable" in file)) {
+                const handle = wrapHandle(await (file as FileSystemFileHandle).createSyncAccessHandle());
+                handle.truncate(0);
+                handle.write(new TextEncoder().encode(text), 0);
+                handle.close();
+                return;
+            }
             // A writable replaces the file when it is closed: a page that goes away leaves the old text.
             const writable = await file.createWritable();
             await writable.write(text);
