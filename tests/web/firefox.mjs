@@ -90,8 +90,8 @@ export async function launchFirefox() {
         });
     const session = await command('session.new', { capabilities: {} });
 
-    /** Opens a page and waits for the package. */
-    async function open(url) {
+    /** Opens a page and waits until it is ready: of pages of the package, until that is there. */
+    async function open(url, isReady = () => globalThis.isReady) {
         const { context } = await command('browsingContext.create', { type: 'tab' });
         await command('browsingContext.navigate', { context, url, wait: 'complete' });
         /** Runs a function in the page with one argument; both, and its result, as JSON. */
@@ -101,9 +101,9 @@ export async function launchFirefox() {
             if (result.type === 'exception') throw new Error(result.exceptionDetails.text);
             return JSON.parse(result.result.value);
         };
-        await evaluate(async () => {
-            while (!globalThis.isReady) await new Promise((resolve) => setTimeout(resolve, 20));
-        });
+        await evaluate(`async () => {
+            while (!(${isReady})()) await new Promise((resolve) => setTimeout(resolve, 20));
+        }`);
         return { evaluate, reload: () => command('browsingContext.reload', { context, wait: 'complete' }), close: () => command('browsingContext.close', { context }) };
     }
 

@@ -4,27 +4,18 @@
 // browser whose storage lasts from test to test. The model is stories15M in 4 bits. The tests go on from each other in
 // order: a model is downloaded, talked to, and at the end deleted.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { site } from '../../tools/serve.mjs';
-import { launchChromium, makeModels, root, said, scratch, tool } from './world.mjs';
 import { audit, contrasts, names } from './page.audit.mjs';
+import { builtPage, listen, makeTale, shut } from './page.world.mjs';
+import { launchChromium, said } from './world.mjs';
 
-const dist = join(process.env.DIST ? join(root, process.env.DIST) : join(root, 'dist'), 'web');
-const model = join(scratch, 'tale.gguf');
 const BEGINNING = 'One day, a small robot found a seed.';
 
-let browser, context, page, server, port, base, slow;
+let browser, context, page, dist, model, server, port, base, slow;
 const complaints = [];
-
-const listen = (server, port = 0) => new Promise((done) => server.listen(port, '127.0.0.1', () => done(server.address().port)));
-const shut = (server) =>
-    new Promise((done) => {
-        server.close(done);
-        server.closeAllConnections();
-    });
 
 /** The site of another: it gives at most `rate` bytes a second, allows every page to read it, and notes the ranges asked for. */
 function elsewhere(file, rate) {
@@ -57,14 +48,12 @@ before(async () => {
     browser = await launchChromium();
     context = browser.context;
     if (!context) return;
-    assert.ok(existsSync(join(dist, 'index.html')), `there is no page in ${dist}: make web`);
-    const { 'stories.gguf': stories } = makeModels();
-    mkdirSync(scratch, { recursive: true });
-    if (!existsSync(model) || statSync(model).mtimeMs < statSync(stories).mtimeMs) tool('mote', 'quantize', '-q', stories, model, 'Q4_0');
+    dist = builtPage();
+    model = makeTale();
     server = site({ root: dist, models: [{ file: model, description: 'tells stories' }] });
     port = await listen(server);
     base = `http://localhost:${port}/`;
-    slow = elsewhere(model, 4e6);
+    slow = elsewhere(model, 1e6);
     slow.port = await listen(slow.server);
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: base });
     context.setDefaultTimeout(15_000);
