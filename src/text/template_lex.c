@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * template_lex.c: template source → tokens, one at a time.
+ * template_lex.c: template source, or JSON, → tokens, one at a time.
  *
  *     text {{ expression }} text {% statement %} text {# comment #} text
  *
@@ -9,142 +9,160 @@
  *     -%} -}} -#}     drops all white space after it
  *     {%  {#          drop spaces before them if nothing else stands on the line so far; {%+ keeps them
  *     %}  #}          drop one newline after them; +%} keeps it
- * {% raw %}…{% endraw %} passes as text. Inside brackets }} closes dicts, not the tag. */
+ * A }} without a sign is two tokens here, since it may as well close two dicts: the reader of outputs says
+ * which it is. Not here, because no chat template has it: raw. */
 #include "text/template_internal.h"
+#include "text/utf8.h"
 
 /* Python and Jinja read \r\n and \r as \n, and drop the newline that ends the source. */
 void mote_text_lex_open(struct render *r, mote_text source) {
-    r->source = source;
-    int carriage = 0;
-    for (size_t i = 0; i < source.n; i++)
-        carriage |= source.data[i] == '\r';
-    if (carriage) {
-        char *copy = mote_text_render_take(r, source.n, 1);
-        size_t n = 0;
-        for (size_t i = 0; copy && i < source.n; i++) {
-            char c = source.data[i];
-            if (c == '\r' && i + 1 < source.n && source.data[i + 1] == '\n') continue;
-            copy[n++] = c == '\r' ? '\n' : c;
-        }
-        r->source = (mote_text){copy, n};
+    size_t n = 0;
+    char *copy = mote_text_render_take(r, source.n, 1);
+    for (size_t i = 0; copy && i < source.n; i++) {
+        char c = source.data[i];
+        if (c == '\r' && i + 1 < source.n && source.data[i + 1] == '\n') continue;
+        copy[n++] = c == '\r' ? '\n' : c;
     }
-    if (r->source.n && r->source.data[r->source.n - 1] == '\n') r->source.n--;
+    if (n && copy[n - 1] == '\n') n--;
+    r->source = (mote_text){copy, n};
+    r->json = r->in_tag = 0;
+    r->at = r->cursor = 0;
 }
 
 static int at(const struct render *r, size_t i) {
     return i < r->source.n ? (unsigned char)r->source.data[i] : 0;
 }
 
-static size_t skip_space(const struct render *r, size_t i) {
+static uint32_t skip_space(const struct render *r, size_t i) {
     const char *s = r->source.data + i, *end = r->source.data + r->source.n;
-    while (s < end) {
-        const char *next = s;
-        if (!mote_text_string_is_space(mote_text_string_next(&next, end))) break;
-        s = next;
+    mote_text_string_trim(&s, &end, NULL, STRIP_LEFT);
+    return (uint32_t)(s - r->source.data);
+}
+
+/* Goes on after the two bytes at i that end a tag, sign being the byte before them. */
+static void end_tag(struct render *r, size_t i, int sign) {
+    int trims = at(r, i) != '}' && sign != '+' && at(r, i + 2) == '\n';
+    r->cursor = (uint32_t)(sign == '-' ? skip_space(r, i + 2) : i + 2 + trims);
+    r->in_tag = 0;
+}
+
+/* Where the text [from, to) before a tag ends. */
+static size_t strip_before(const struct render *r, size_t from, size_t to) {
+    const char *begin = r->source.data + from, *end = r->source.data + to;
+    int sign = at(r, to + 2);
+    if (sign == '-') {
+        mote_text_string_trim(&begin, &end, NULL, STRIP_RIGHT);
+    } else if (sign != '+' && at(r, to + 1) != '{') {
+        while (end > begin && (end[-1] == ' ' || end[-1] == '\t'))
+            end--;
+        if (end > r->source.data && end[-1] != '\n') return to;
     }
-    return (size_t)(s - r->source.data);
+    return (size_t)(end - r->source.data);
 }
 
-/* The offset after a tag that ends with the two bytes at i, sign being the byte before them. */
-static uint32_t after_tag(const struct render *r, size_t i, int sign, int trims) {
-    i += 2;
-    if (sign == '-') return (uint32_t)skip_space(r, i);
-    return (uint32_t)(trims && sign != '+' && at(r, i) == '\n' ? i + 1 : i);
-}
-
-/* Shortens the text [from, to) before a tag whose third byte is sign. */
-static size_t before_tag(const struct render *r, size_t from, size_t to, int sign, int strips) {
-    const char *begin = r->source.data + from, *s = r->source.data + to;
-    if (sign != '-' && (sign == '+' || !strips)) return to;
-    while (s > begin) {
-        const char *previous = s;
-        uint32_t code = mote_text_string_before(begin, &previous);
-        if (sign != '-' && code == '\n') break;
-        if (!mote_text_string_is_space(code)) return sign == '-' ? (size_t)(s - r->source.data) : to;
-        s = previous;
-    }
-    size_t start = (size_t)(s - r->source.data);
-    return sign == '-' || start == 0 || at(r, start - 1) == '\n' ? start : to;
-}
-
-/* If a {% word %} tag begins at i, the offset of its closing bytes, its last sign in *sign; else 0. */
-static size_t match_tag(const struct render *r, size_t i, const char *word, int *sign) {
-    if (at(r, i) != '{' || at(r, i + 1) != '%') return 0;
-    i += 2;
-    if (at(r, i) == '-' || at(r, i) == '+') i++;
-    i = skip_space(r, i);
-    for (; *word; word++, i++)
-        if (at(r, i) != (unsigned char)*word) return 0;
-    i = skip_space(r, i);
-    *sign = at(r, i) == '-' || at(r, i) == '+' ? at(r, i++) : 0;
-    return at(r, i) == '%' && at(r, i + 1) == '}' ? i : 0;
-}
-
-static void emit_text(struct render *r, size_t from, size_t to) {
-    r->token.kind = T_TEXT;
-    r->token.at = (uint32_t)from;
-    r->token.v = mote_text_value_string(r->source.data + from, to - from);
-}
-
-static void lex_raw(struct render *r, size_t begin, int sign) {
-    size_t from = after_tag(r, begin, sign, 0), end;
-    for (size_t i = from; i < r->source.n; i++) {
-        if (!(end = match_tag(r, i, "endraw", &sign))) continue;
-        emit_text(r, from, before_tag(r, from, i, at(r, i + 2), 1));
-        r->cursor = after_tag(r, end, sign, 1);
-        return;
-    }
-    FAIL(r, "raw block without endraw");
-}
-
-static void lex_comment(struct render *r) {
-    size_t i = r->cursor + 2u;
-    if (at(r, i) == '-' || at(r, i) == '+') i++;
-    size_t from = i;
-    for (; i < r->source.n; i++) {
-        if (at(r, i) != '#' || at(r, i + 1) != '}') continue;
-        r->cursor = after_tag(r, i, i > from ? at(r, i - 1) : 0, 1);
-        return;
-    }
-    FAIL(r, "comment without #}");
+static void lex_comment(struct render *r, size_t from) {
+    size_t i = from + 2u;
+    i += at(r, i) == '-' || at(r, i) == '+';
+    from = i;
+    while (i < r->source.n && (at(r, i) != '#' || at(r, i + 1) != '}'))
+        i++;
+    if (i >= r->source.n) mote_text_render_fail(r, "expected #}", NULL);
+    end_tag(r, i, i > from ? at(r, i - 1) : 0);
 }
 
 /* Text up to the next tag, or the tag's beginning where there is no text. */
 static void lex_text(struct render *r) {
-    while (!r->status) {
-        size_t i = r->cursor;
-        r->token.kind = T_END;
-        r->token.at = (uint32_t)i;
-        if (i >= r->source.n) return;
+    for (;;) {
+        size_t from = r->cursor, i = from, to;
         int second = 0;
         for (; i < r->source.n; i++) {
             second = at(r, i + 1);
             if (at(r, i) == '{' && (second == '{' || second == '%' || second == '#')) break;
         }
-        size_t from = r->cursor, to = i;
-        if (i < r->source.n) to = before_tag(r, from, i, at(r, i + 2), second != '{');
-        r->cursor = r->at = (uint32_t)i;
-        if (to > from) {
-            emit_text(r, from, to);
+        to = i < r->source.n ? strip_before(r, from, i) : i;
+        r->cursor = (uint32_t)i;
+        r->token.kind = to > from ? T_TEXT : T_END;
+        r->token.at = (uint32_t)from;
+        r->token.text.s = r->source.data + from;
+        r->token.text.n = (uint32_t)(to - from);
+        if (!mote_text_render_spend(r, (i - from) / 16) || to > from || i >= r->source.n) return;
+        r->at = r->token.at = (uint32_t)i;
+        if (second != '#') {
+            r->cursor += at(r, i + 2) == '-' || at(r, i + 2) == '+' ? 3 : 2;
+            r->token.kind = second == '{' ? T_OUTPUT_BEGIN : T_BLOCK_BEGIN;
+            r->in_tag = 1;
             return;
         }
-        if (i >= r->source.n) continue;
-        if (second == '#') {
-            lex_comment(r);
-            continue;
-        }
-        int sign;
-        size_t raw = match_tag(r, i, "raw", &sign);
-        if (raw) {
-            lex_raw(r, raw, sign);
-            return;
-        }
-        r->cursor += at(r, i + 2) == '-' || at(r, i + 2) == '+' ? 3 : 2;
-        r->token.at = (uint32_t)i;
-        r->token.kind = second == '{' ? T_OUTPUT_BEGIN : T_BLOCK_BEGIN;
-        r->mode = second == '{' ? T_OUTPUT_END : T_BLOCK_END;
-        return;
+        lex_comment(r, i);
     }
+}
+
+static int hex_digit(int c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static uint32_t lex_hex(struct render *r, size_t *i, int digits) {
+    uint32_t code = 0;
+    for (; digits > 0; digits--, ++*i) {
+        int digit = hex_digit(at(r, *i));
+        if (digit < 0) mote_text_render_fail(r, "bad escape", NULL);
+        code = code << 4 | (uint32_t)digit;
+    }
+    return code;
+}
+
+/* The character of a backslash escape, i at the byte after the backslash; moves i past it. Unknown escapes
+ * are the backslash itself, as in Python. Two escapes of surrogates, as JSON has them, are one character. */
+static void lex_escape(struct render *r, size_t *i) {
+    static const char letters[] = "n\nt\tr\rb\bf\f\"\"\\\\//''";
+    int c = at(r, *i);
+    for (const char *l = letters; *l; l += 2)
+        if (c == *l && (c < '\'' || c > '/' || (c == '/') == r->json)) {
+            mote_text_render_put(r, l + 1, 1);
+            ++*i;
+            return;
+        }
+    uint32_t code = '\\';
+    if (c == 'u' || c == 'x') {
+        ++*i;
+        code = lex_hex(r, i, c == 'u' ? 4 : 2);
+        if (code >> 10 == 0x36 && at(r, *i) == '\\' && at(r, *i + 1) == 'u') {
+            size_t after = *i + 2;
+            uint32_t low = lex_hex(r, &after, 4);
+            if (low >> 10 == 0x37) {
+                code = 0x10000 + ((code & 0x3ff) << 10) + (low & 0x3ff);
+                *i = after;
+            }
+        }
+    } else if (r->json) {
+        mote_text_render_fail(r, "bad escape", NULL);
+    }
+    mote_text_string_put(r, code);
+}
+
+static void lex_string(struct render *r) {
+    size_t i = r->cursor + 1u, from = i, start = r->n_out;
+    int quote = at(r, r->cursor), escaped = 0;
+    for (; !r->status && at(r, i) != quote; from = i) {
+        while (i < r->source.n && at(r, i) != quote && at(r, i) != '\\' && (at(r, i) >= 32 || !r->json))
+            i++;
+        if (at(r, i) == quote && !escaped) break;
+        mote_text_render_put(r, r->source.data + from, i - from);
+        escaped = 1;
+        if (at(r, i) == '\\')
+            lex_escape(r, (++i, &i));
+        else if (at(r, i) != quote)
+            mote_text_render_fail(r, "expected a closing quote", NULL);
+    }
+    r->token.kind = T_STRING;
+    r->cursor = (uint32_t)i + 1;
+    if (r->dry)
+        r->n_out = start;
+    else
+        r->token.v = escaped ? mote_text_render_capture(r, start)
+                             : mote_text_value_string(r, r->source.data + from, i - from);
 }
 
 static int is_digit(int c) {
@@ -155,141 +173,128 @@ static int is_letter(int c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 128;
 }
 
-static int hex_digit(int c) {
-    if (is_digit(c)) return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The character of a backslash escape, i at the byte after the backslash; moves i past it. Unknown escapes
- * are the backslash itself, as in Python. */
-static void lex_escape(struct render *r, size_t *i) {
-    static const char letters[] = "n\nt\tr\rb\bf\fv\va\a\\\\''\"\"";
-    int c = at(r, *i);
-    for (const char *l = letters; *l; l += 2)
-        if (c == *l) {
-            mote_text_render_put(r, l + 1, 1);
-            ++*i;
-            return;
-        }
-    uint32_t code = 0;
-    int digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0, n = 0;
-    if (digits) {
-        for (; n < digits && hex_digit(at(r, *i + 1 + (size_t)n)) >= 0; n++)
-            code = code << 4 | (uint32_t)hex_digit(at(r, *i + 1 + (size_t)n));
-        if (n < digits || code > 0x10ffff) FAIL(r, "bad escape in a string");
-        *i += 1 + (size_t)n;
-    } else if (c == '\n') {
-        ++*i;
-        return;
-    } else if (c >= '0' && c <= '7') {
-        for (; n < 3 && at(r, *i) >= '0' && at(r, *i) <= '7'; n++, ++*i)
-            code = code << 3 | (uint32_t)(at(r, *i) - '0');
-    } else {
-        code = '\\';
-    }
-    mote_text_string_put(r, code);
-}
-
-static void lex_string(struct render *r) {
-    size_t i = r->cursor + 1u, from = i, start = r->n_out;
-    int quote = at(r, r->cursor), escaped = 0;
-    while (i < r->source.n && at(r, i) != quote && !r->status) {
-        if (at(r, i) != '\\') {
-            if (escaped) mote_text_render_put(r, r->source.data + i, 1);
-            i++;
-            continue;
-        }
-        if (!escaped) mote_text_render_put(r, r->source.data + from, i - from);
-        escaped = 1;
-        i++;
-        lex_escape(r, &i);
-    }
-    if (i >= r->source.n) FAIL(r, "string without its closing quote");
-    r->token.kind = T_STRING;
-    r->token.v = escaped ? mote_text_render_capture(r, start)
-                         : mote_text_value_string(r->source.data + from, i - from);
-    r->cursor = (uint32_t)i + 1;
-}
-
-static void lex_number(struct render *r) {
-    const char *s = r->source.data + r->cursor;
-    size_t n = r->source.n - r->cursor, i = 0;
-    if (r->previous.kind == '.') { /* x.0.1 is two indices */
-        while (i < n && is_digit((unsigned char)s[i]))
-            i++;
-        n = i;
-    }
-    r->token.kind = T_NUMBER;
-    r->cursor += (uint32_t)mote_text_number_read(s, n, &r->token.v);
-}
-
 static void lex_operator(struct render *r) {
-    static const struct {
-        char text[2];
-        uint8_t kind;
-    } pairs[] = {{{'=', '='}, T_EQUAL},         {{'!', '='}, T_DIFFERENT},    {{'<', '='}, T_LESS_EQUAL},
-                 {{'>', '='}, T_GREATER_EQUAL}, {{'/', '/'}, T_FLOOR_DIVIDE}, {{'*', '*'}, T_POWER}};
-    int c = at(r, r->cursor), second = at(r, r->cursor + 1u);
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if (c == pairs[i].text[0] && second == pairs[i].text[1]) {
-            r->token.kind = pairs[i].kind;
-            r->cursor += 2;
-            return;
-        }
-    if (c < 33 || c > 126) {
-        FAIL(r, "unexpected character in an expression");
-        return;
-    }
-    if (c == '(' || c == '[' || c == '{') r->braces++;
-    if ((c == ')' || c == ']' || c == '}') && r->braces) r->braces--;
+    static const char pairs[] = "==e!=d<=l>=g//F";
+    int c = at(r, r->cursor);
+    if (c < 33 || c > 126) mote_text_render_fail(r, "expected a value", NULL);
     r->token.kind = (uint8_t)c;
+    for (const char *p = pairs; *p; p += 3)
+        if (c == p[0] && at(r, r->cursor + 1u) == p[1]) {
+            r->token.kind = (uint8_t)p[2];
+            r->cursor++;
+        }
     r->cursor++;
 }
 
+/* Takes the end of a tag, unless it is a }} without sign. */
 static int lex_tag_end(struct render *r) {
     size_t i = r->cursor;
-    int sign = at(r, i), block = r->mode == T_BLOCK_END;
-    if (r->braces) return 0;
-    if (sign == '-' || (sign == '+' && block))
+    int sign = at(r, i), block;
+    if (sign == '-' || sign == '+')
         i++;
     else
         sign = 0;
-    if (at(r, i) != (block ? '%' : '}') || at(r, i + 1) != '}') return 0;
-    r->token.kind = r->mode;
-    r->cursor = after_tag(r, i, sign, block);
-    r->mode = 0;
+    block = at(r, i) == '%';
+    if (at(r, i + 1) != '}' || (!block && (at(r, i) != '}' || sign != '-'))) return 0;
+    r->token.kind = block ? T_BLOCK_END : T_OUTPUT_END;
+    end_tag(r, i, sign);
     return 1;
 }
 
 void mote_text_lex_next(struct render *r) {
-    r->previous = r->token;
-    if (r->status) {
-        r->token.kind = T_END;
-        return;
-    }
-    if (!r->mode) {
+    r->token.kind = T_END;
+    r->token.v = &r->undefined;
+    r->token.text.n = 0;
+    if (!mote_text_render_spend(r, 1)) return;
+    if (!r->in_tag) {
         lex_text(r);
         return;
     }
     r->cursor = r->at = r->token.at = (uint32_t)skip_space(r, r->cursor);
-    if (lex_tag_end(r)) return;
-    int c = at(r, r->cursor);
-    if (r->cursor >= r->source.n) {
-        FAIL(r, "the template ends inside a tag");
-        r->token.kind = T_END;
-    } else if (c == '"' || c == '\'') {
+    size_t i = r->cursor;
+    int c = at(r, i);
+    r->token.text.s = r->source.data + i;
+    if (i >= r->source.n) {
+        if (!r->json) mote_text_render_fail(r, "the template ends too early", NULL);
+    } else if (c == '"' || (c == '\'' && !r->json)) {
         lex_string(r);
     } else if (is_digit(c)) {
-        lex_number(r);
+        struct value number;
+        r->token.kind = T_NUMBER;
+        r->cursor += (uint32_t)mote_text_number_read(r, r->token.text.s, r->source.n - i, &number);
+        r->token.v = mote_text_value_new(r, number.type);
+        *r->token.v = number;
     } else if (is_letter(c)) {
-        size_t i = r->cursor;
         while (is_letter(at(r, i)) || is_digit(at(r, i)))
             i++;
         r->token.kind = T_NAME;
-        r->token.v = mote_text_value_string(r->source.data + r->cursor, i - r->cursor);
+        r->token.text.n = (uint32_t)i - r->cursor;
         r->cursor = (uint32_t)i;
-    } else {
+    } else if (r->json || !lex_tag_end(r)) {
         lex_operator(r);
+    }
+}
+
+/* ---- what readers ask of the token at hand ---- */
+
+uint32_t mote_text_lex_here(const struct render *r) {
+    return r->token.at | (uint32_t)(r->token.kind != T_TEXT && r->token.kind != T_OUTPUT_BEGIN &&
+                                    r->token.kind != T_BLOCK_BEGIN && r->token.kind != T_END)
+                             << 31;
+}
+
+void mote_text_lex_go(struct render *r, uint32_t place) {
+    r->cursor = place & LIMIT_BYTES;
+    r->in_tag = place >> 31;
+    mote_text_lex_next(r);
+}
+
+int mote_text_lex_accept(struct render *r, int kind) {
+    if (r->token.kind != kind) return 0;
+    mote_text_lex_next(r);
+    return 1;
+}
+
+int mote_text_lex_is_word(const struct render *r, const char *word) {
+    return r->token.kind == T_NAME && mote_text_value_is(&r->token.text, word);
+}
+
+int mote_text_lex_accept_word(struct render *r, const char *word) {
+    if (!mote_text_lex_is_word(r, word)) return 0;
+    mote_text_lex_next(r);
+    return 1;
+}
+
+void mote_text_lex_expect(struct render *r, int kind) {
+    char c = (char)kind;
+    struct value sign = {.type = V_STRING, .n = kind < 'A' || kind == ']', .s = &c};
+    if (mote_text_lex_accept(r, kind) || r->status) return;
+    r->at = r->token.at;
+    mote_text_render_fail(r,
+                          sign.n           ? "expected "
+                          : kind == T_NAME ? "expected a name"
+                                           : "expected the end",
+                          &sign);
+    r->token.kind = T_END;
+}
+
+struct value *mote_text_lex_name(struct render *r) {
+    struct value *name =
+        mote_text_value_string(r, r->token.text.s, r->token.kind == T_NAME ? r->token.text.n : 0);
+    mote_text_lex_expect(r, T_NAME);
+    return name;
+}
+
+int mote_text_lex_is_keyword(const struct render *r) {
+    size_t i = skip_space(r, r->cursor);
+    return r->token.kind == T_NAME && at(r, i) == '=' && at(r, i + 1) != '=';
+}
+
+void mote_text_lex_end_output(struct render *r) {
+    if (r->token.kind == '}' && at(r, r->cursor) == '}') {
+        end_tag(r, r->cursor - 1u, 0);
+        mote_text_lex_next(r);
+    } else {
+        mote_text_lex_expect(r, T_OUTPUT_END);
     }
 }

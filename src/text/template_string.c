@@ -6,24 +6,13 @@
  * scripts stay as they are, and so do the mappings that depend on what stands around a letter. A byte that is
  * no UTF-8 is a character of its own and passes through unchanged. */
 #include "text/template_internal.h"
+#include "text/unicode.h"
 #include "text/utf8.h"
 
 uint32_t mote_text_string_next(const char **s, const char *end) {
     uint32_t code;
-    if ((unsigned char)**s < 128) return (unsigned char)*(*s)++;
     *s += mote_text_utf8_decode(*s, (size_t)(end - *s), &code);
     return code;
-}
-
-uint32_t mote_text_string_before(const char *begin, const char **s) {
-    const char *from = *s - 1, *end = *s;
-    for (int i = 0; i < 3 && from > begin && ((unsigned char)*from & 0xc0) == 0x80; i++)
-        from--;
-    *s = from;
-    uint32_t code = mote_text_string_next(&from, end);
-    if (from == end) return code;
-    *s = end - 1;
-    return MOTE_TEXT_INVALID;
 }
 
 void mote_text_string_put(struct render *r, uint32_t code) {
@@ -32,17 +21,15 @@ void mote_text_string_put(struct render *r, uint32_t code) {
     mote_text_render_put(r, bytes, mote_text_utf8_encode(code, bytes));
 }
 
-size_t mote_text_string_length(struct value s) {
-    size_t n = 0;
-    for (const char *p = s.s, *end = s.s + s.n; p < end; n++)
-        mote_text_string_next(&p, end);
-    return n;
+size_t mote_text_string_length(const char *s, size_t n) {
+    size_t length = 0;
+    for (const char *end = s + n; s < end; length++)
+        mote_text_string_next(&s, end);
+    return length;
 }
 
 int mote_text_string_is_space(uint32_t code) {
-    return (code >= 9 && code <= 13) || (code >= 28 && code <= 32) || code == 0x85 || code == 0xa0 ||
-           code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 ||
-           code == 0x202f || code == 0x205f || code == 0x3000;
+    return (mote_text_class(code) & MOTE_TEXT_WHITE) != 0;
 }
 
 /* Capitals first, first + step, … last; their small letters are delta further on. */
@@ -63,183 +50,121 @@ static const struct {
 
 static uint32_t map(uint32_t code, int to_upper) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint32_t capital = to_upper ? code - (uint32_t)(int32_t)cases[i].delta : code;
+        uint32_t delta = (uint32_t)(int32_t)cases[i].delta, capital = to_upper ? code - delta : code;
         if (capital >= cases[i].first && capital <= cases[i].last &&
             (capital - cases[i].first) % cases[i].step == 0)
-            return to_upper ? capital : capital + (uint32_t)(int32_t)cases[i].delta;
+            return to_upper ? capital : capital + delta;
     }
     return code;
 }
 
-uint32_t mote_text_string_lower(uint32_t code) {
-    return map(code, 0);
-}
-
-uint32_t mote_text_string_upper(uint32_t code) {
-    static const uint16_t odd[] = {0xb5, 0x39c, 0x131, 'I', 0x17f, 'S', 0x3c2, 0x3a3, 0xdf, 0xdf};
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i += 2)
-        if (code == odd[i]) return odd[i + 1];
-    return map(code, 1);
-}
-
-static int is_cased(uint32_t code) {
-    return mote_text_string_lower(code) != code || mote_text_string_upper(code) != code || code == 0xdf;
-}
-
-struct value mote_text_string_case(struct render *r, struct value s, int how) {
+struct value *mote_text_string_case(struct render *r, struct value *s, int how) {
     size_t start = r->n_out;
     int begins = 1; /* a word, or the string */
-    for (const char *p = s.s, *end = s.s + s.n; p < end && mote_text_render_spend(r, 1);) {
+    for (const char *p = s->s, *end = p + s->n; p < end && mote_text_render_spend(r, 1);) {
         const char *from = p;
         uint32_t code = mote_text_string_next(&p, end);
         int upper = how == CASE_UPPER || (how != CASE_LOWER && begins);
         if (code == 0xdf && upper)
-            mote_text_render_put(r, how == CASE_UPPER || how == CASE_WORDS ? "SS" : "Ss", 2);
+            mote_text_render_put(r, how == CASE_CAPITAL ? "Ss" : "SS", 2);
         else if (code > 0x10ffff)
             mote_text_render_put(r, from, (size_t)(p - from));
         else
-            mote_text_string_put(r, upper ? mote_text_string_upper(code) : mote_text_string_lower(code));
-        if (how == CASE_WORDS)
-            begins = mote_text_string_is_space(code) || code == '-' || code == '(' || code == '{' ||
-                     code == '[' || code == '<';
-        else
-            begins = how == CASE_TITLE && !is_cased(code);
+            mote_text_string_put(r, map(code, upper));
+        begins = how == CASE_WORDS && (mote_text_string_is_space(code) || code == '-' || code == '(' ||
+                                       code == '{' || code == '[' || code == '<');
     }
     return mote_text_render_capture(r, start);
 }
 
-static int strips(uint32_t code, struct value chars) {
-    if (chars.type != V_STRING) return mote_text_string_is_space(code);
-    for (const char *p = chars.s, *end = chars.s + chars.n; p < end;)
+static int strips(uint32_t code, const struct value *chars) {
+    if (!chars || chars->type != V_STRING) return mote_text_string_is_space(code);
+    for (const char *p = chars->s, *end = p + chars->n; p < end;)
         if (mote_text_string_next(&p, end) == code) return 1;
     return 0;
 }
 
-struct value mote_text_string_strip(struct render *r, struct value s, struct value chars, int sides) {
-    const char *from = s.s, *to = s.s + s.n, *p;
-    size_t cost = chars.type == V_STRING ? 1 + chars.n / 8 : 1;
-    if (chars.type != V_STRING && chars.type != V_NONE && chars.type != V_UNDEFINED)
-        FAIL(r, "strip takes a string of characters");
-    for (p = from; sides & STRIP_LEFT && p < to && mote_text_render_spend(r, cost); from = p)
-        if (!strips(mote_text_string_next(&p, to), chars)) break;
-    for (p = to; sides & STRIP_RIGHT && from < to && mote_text_render_spend(r, cost); to = p)
-        if (!strips(mote_text_string_before(from, &p), chars)) break;
-    return mote_text_value_string(from, (size_t)(to - from));
+/* The last character of [begin, end), and where it begins. */
+static const char *before(const char *begin, const char *end, uint32_t *code) {
+    const char *from = end - 1, *p;
+    for (int i = 0; i < 3 && from > begin && ((unsigned char)*from & 0xc0) == 0x80; i++)
+        from--;
+    p = from;
+    *code = mote_text_string_next(&p, end);
+    if (p == end) return from;
+    *code = MOTE_TEXT_INVALID;
+    return end - 1;
 }
 
-/* Pays for a walk over n bytes and looks whether needle stands at p. */
-static int stands_at(struct render *r, const char *p, struct value needle) {
-    if (needle.n && *p != *needle.s) return 0;
-    return mote_text_render_spend(r, 1 + needle.n / 32) && memcmp(p, needle.s, needle.n) == 0;
-}
-
-int64_t mote_text_string_find(struct render *r, struct value s, struct value needle, size_t from) {
-    size_t i = from;
-    while (needle.n <= s.n && i <= s.n - needle.n && !r->status) {
-        if (stands_at(r, s.s + i, needle)) break;
-        i++;
+void mote_text_string_trim(const char **from, const char **to, const struct value *chars, int sides) {
+    const char *p;
+    uint32_t code;
+    for (p = *from; sides & STRIP_LEFT && p < *to; *from = p)
+        if (!strips(mote_text_string_next(&p, *to), chars)) break;
+    for (; sides & STRIP_RIGHT && *from < *to; *to = p) {
+        p = before(*from, *to, &code);
+        if (!strips(code, chars)) break;
     }
-    mote_text_render_spend(r, (i - from) / 16);
-    return needle.n <= s.n && i <= s.n - needle.n && !r->status ? (int64_t)i : -1;
 }
 
-int64_t mote_text_string_find_last(struct render *r, struct value s, struct value needle) {
-    for (int64_t i = (int64_t)s.n - needle.n; i >= 0 && !r->status; i--) {
-        if (stands_at(r, s.s + i, needle)) {
-            mote_text_render_spend(r, (s.n - (size_t)i) / 16);
-            return i;
-        }
+struct value *mote_text_string_strip(struct render *r, struct value *s, struct value *chars, int sides) {
+    const char *from = s->s, *to = s->s + s->n;
+    if (chars->type != V_STRING && chars->type > V_NONE) mote_text_render_fail(r, "no string: ", chars);
+    if (mote_text_render_spend(r, (s->n / 16 + 1) * (size_t)(chars->n / 8 + 1)))
+        mote_text_string_trim(&from, &to, chars, sides);
+    return mote_text_value_string(r, from, (size_t)(to - from));
+}
+
+int64_t mote_text_string_find(struct render *r, struct value *s, struct value *needle, size_t from) {
+    for (size_t i = from; i + needle->n <= s->n; i++) {
+        if (needle->n && s->s[i] != needle->s[0] && i % 16) continue;
+        if (!mote_text_render_spend(r, 1 + needle->n / 32)) break;
+        if (memcmp(s->s + i, needle->s, needle->n) == 0) return (int64_t)i;
     }
-    mote_text_render_spend(r, s.n / 16);
     return -1;
 }
 
-struct value mote_text_string_replace(struct render *r, struct value s, struct value old, struct value with,
-                                      int64_t most) {
-    size_t start = r->n_out, at = 0;
-    if (most < 0) most = INT64_MAX;
-    for (; most > 0 && !r->status; most--) {
+struct value *mote_text_string_replace(struct render *r, struct value *s, struct value *old,
+                                       struct value *with, int64_t most) {
+    size_t start = r->n_out, at = 0, more;
+    for (; most != 0 && !r->status; most--) {
         int64_t found = mote_text_string_find(r, s, old, at);
         if (found < 0) break;
-        mote_text_render_put(r, s.s + at, (size_t)found - at);
-        mote_text_render_put(r, with.s, with.n);
-        at = (size_t)found + old.n;
-        if (old.n) continue;
-        if (at >= s.n) break; /* nothing is found between all characters */
-        const char *p = s.s + at;
-        mote_text_string_next(&p, s.s + s.n);
-        mote_text_render_put(r, s.s + at, (size_t)(p - s.s) - at);
-        at = (size_t)(p - s.s);
+        mote_text_render_put(r, s->s + at, (size_t)found - at);
+        mote_text_render_put(r, with->s, with->n);
+        at = (size_t)found + old->n;
+        if (old->n) continue;
+        if (at >= s->n) break; /* nothing is found between all characters */
+        const char *p = s->s + at;
+        mote_text_string_next(&p, s->s + s->n);
+        more = (size_t)(p - s->s) - at;
+        mote_text_render_put(r, s->s + at, more);
+        at += more;
     }
-    mote_text_render_put(r, s.s + at, s.n - at);
+    mote_text_render_put(r, s->s + at, s->n - at);
     return mote_text_render_capture(r, start);
 }
 
-/* Cuts the first (right: last) word off *rest. */
-static struct value cut_word(struct render *r, struct value *rest, int right) {
-    const char *end = rest->s + rest->n, *p = right ? end : rest->s, *stop = p;
-    while (right ? p > rest->s : p < end) {
-        uint32_t code = right ? mote_text_string_before(rest->s, &p) : mote_text_string_next(&p, end);
-        if (mote_text_string_is_space(code) || !mote_text_render_spend(r, 1)) break;
-        stop = p;
-    }
-    struct value head = mote_text_value_string(rest->s, (size_t)(stop - rest->s));
-    struct value tail = mote_text_value_string(stop, (size_t)(end - stop));
-    *rest = right ? head : tail;
-    return right ? tail : head;
+static int64_t find_space(struct render *r, struct value *s) {
+    const char *p = s->s, *end = p + s->n, *from = p;
+    for (; p < end && mote_text_render_spend(r, 1); from = p)
+        if (mote_text_string_is_space(mote_text_string_next(&p, end))) return from - s->s;
+    return -1;
 }
 
-struct value mote_text_string_split(struct render *r, struct value s, struct value separator, int64_t most,
-                                    int right) {
-    struct value pieces = mote_text_value_list(r, V_LIST, 0);
-    struct list *list = pieces.list;
-    int words = separator.type != V_STRING;
-    if (most < 0) most = INT64_MAX;
-    if (words && separator.type != V_NONE && separator.type != V_UNDEFINED) FAIL(r, "split takes a string");
-    if (!words && !separator.n) FAIL(r, "empty separator");
-    for (; !r->status; most--) {
-        if (words) {
-            s = mote_text_string_strip(r, s, (struct value){0}, right ? STRIP_RIGHT : STRIP_LEFT);
-            if (!s.n || most == 0) break;
-            mote_text_value_append(r, list, cut_word(r, &s, right));
-            continue;
-        }
-        int64_t at = most == 0 ? -1
-                     : right   ? mote_text_string_find_last(r, s, separator)
-                               : mote_text_string_find(r, s, separator, 0);
-        if (at < 0) break;
-        size_t after = (size_t)at + separator.n;
-        struct value head = mote_text_value_string(s.s, (size_t)at);
-        struct value tail = mote_text_value_string(s.s + after, s.n - after);
-        mote_text_value_append(r, list, right ? tail : head);
-        s = right ? head : tail;
+struct value *mote_text_string_split(struct render *r, struct value *s, struct value *separator,
+                                     int64_t most) {
+    struct value *pieces = mote_text_value_new(r, V_LIST);
+    int words = separator->type != V_STRING;
+    uint32_t n = words ? 0 : separator->n; /* the rest of a run of spaces is stripped with the next word */
+    if (!words && !n) mote_text_render_fail(r, "nothing to split at", NULL);
+    for (;; most--) {
+        if (words) s = mote_text_string_strip(r, s, separator, STRIP_LEFT);
+        int64_t at = most == 0 ? -1 : words ? find_space(r, s) : mote_text_string_find(r, s, separator, 0);
+        if (at < 0 || r->status) break;
+        mote_text_list_append(r, pieces, mote_text_value_string(r, s->s, (size_t)at));
+        s = mote_text_value_string(r, s->s + at + n, s->n - (size_t)at - n);
     }
-    if (!words || s.n) mote_text_value_append(r, list, s);
-    for (uint32_t i = 0; right && !r->status && i < list->n / 2; i++) {
-        struct value other = list->items[i];
-        list->items[i] = list->items[list->n - 1 - i];
-        list->items[list->n - 1 - i] = other;
-    }
+    if (!words || s->n) mote_text_list_append(r, pieces, s);
     return pieces;
-}
-
-static int ends_line(uint32_t code) {
-    return (code >= 10 && code <= 13) || (code >= 28 && code <= 30) || code == 0x85 || code == 0x2028 ||
-           code == 0x2029;
-}
-
-struct value mote_text_string_lines(struct render *r, struct value s, int keep_ends) {
-    struct value lines = mote_text_value_list(r, V_LIST, 0);
-    const char *end = s.s + s.n, *from = s.s;
-    for (const char *p = from; p < end && mote_text_render_spend(r, 1);) {
-        const char *stop = p;
-        uint32_t code = mote_text_string_next(&p, end);
-        if (!ends_line(code) && p < end) continue;
-        if (!ends_line(code)) stop = p;
-        if (code == '\r' && p < end && *p == '\n') p++;
-        mote_text_value_append(r, lines.list,
-                               mote_text_value_string(from, (size_t)((keep_ends ? p : stop) - from)));
-        from = p;
-    }
-    return lines;
 }

@@ -130,7 +130,7 @@ test('the small templates are as in jinja2', () => {
 test('the small templates are as in @huggingface/jinja, but for its departures', () => {
     const why = new Map(Object.entries(departures).flatMap(([reason, list]) => list.map((t) => [t, reason])));
     recorded.features.forEach(([template, right], i) => {
-        if (template.includes('range(10**12)')) return; // it would end the process
+        if (template.includes('range(1000000000000)')) return; // it would end the process
         const theirs = peers(featureCases[i]), reason = why.get(template);
         if (reason) assert.notEqual(theirs, right, `${template} is listed: ${reason}`);
         else assert.equal(theirs, right, template);

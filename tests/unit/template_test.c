@@ -57,7 +57,7 @@ static void chat(void **state) {
     expect("{{ x }}", " {\t\"x\" : [ 1 , -2.50 , null , true , {} ]\n} ", "[1, -2.5, None, True, {}]");
     expect("{{ x }}", "{\"x\": 1, \"x\": 2}", "2");
     expect("{{ x }}", "{\"x\": \"\\ud800 \\udc00\\ud83d\"}", "\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd");
-    expect("{{ strftime_now('%Y-%m-%d %H:%M:%S %j %A') }}", "{}", "1970-01-01 00:00:00 001 Thursday");
+    expect("{{ strftime_now('%Y-%m-%d %H:%M:%S %A') }}", "{}", "1970-01-01 00:00:00 Thursday");
 }
 
 static void dates(void **state) {
@@ -66,13 +66,13 @@ static void dates(void **state) {
         uint64_t now;
         const char *text;
     } cases[] = {
-        {951782400, "2000-02-29 060 Tue"},  {951868800, "2000-03-01 061 Wed"},
-        {1709164800, "2024-02-29 060 Thu"}, {4107542400, "2100-03-01 060 Mon"},
-        {1735603200, "2024-12-31 366 Tue"}, {1735689600, "2025-01-01 001 Wed"},
+        {951782400, "2000-02-29 29 Tue"},  {951868800, "2000-03-01 1 Wed"},
+        {1709164800, "2024-02-29 29 Thu"}, {4107542400, "2100-03-01 1 Mon"},
+        {1735603200, "2024-12-31 31 Tue"}, {1735689600, "2025-01-01 1 Wed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n = 0;
-        assert_int_equal(mote_text_template_render(text("{{ strftime_now('%Y-%m-%d %j %a') }}"), text("{}"),
+        assert_int_equal(mote_text_template_render(text("{{ strftime_now('%Y-%m-%d %-d %a') }}"), text("{}"),
                                                    cases[i].now, work, sizeof work, out, sizeof out, &n,
                                                    NULL),
                          MOTE_OK);
@@ -90,18 +90,19 @@ static void dates(void **state) {
 
 static void places(void **state) {
     (void)state;
-    refuse("ab\ncd {{ x.y }}", "{}", MOTE_E_TEMPLATE, 10, "line 2, column 8: 'x' is undefined");
-    refuse("a\r\nb\r\n{{ 1 + 'a' }}", "{}", MOTE_E_TEMPLATE, 11, "line 3, column 6: int and string");
+    refuse("ab\ncd {{ x.y }}", "{}", MOTE_E_TEMPLATE, 10, "line 2, column 8: undefined: x");
+    refuse("a\r\nb\r\n{{ 1 + 'a' }}", "{}", MOTE_E_TEMPLATE, 11,
+           "line 3, column 6: cannot calculate with int");
     refuse("{{ raise_exception('no ' ~ 5) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "no 5");
-    refuse("{% if x %}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "ends without 'endif'");
-    refuse("{% else %}", "{}", MOTE_E_TEMPLATE, 3, "tag 'else'");
-    refuse("{{ x | nosuch }}", "{}", MOTE_E_TEMPLATE, 7, "no filter named 'nosuch'");
-    refuse("{{ x is nosuch }}", "{}", MOTE_E_TEMPLATE, 8, "no test named 'nosuch'");
+    refuse("{% if x %}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "ends too early");
+    refuse("{% else %}", "{}", MOTE_E_TEMPLATE, 3, "misplaced: else");
+    refuse("{{ x | nosuch }}", "{}", MOTE_E_TEMPLATE, 7, "no filter or test: nosuch");
+    refuse("{{ x is nosuch }}", "{}", MOTE_E_TEMPLATE, 8, "no filter or test: nosuch");
     refuse("{{ 'abc", "{}", MOTE_E_TEMPLATE, 3, "closing quote");
-    refuse("{{ 1|upper(2) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "does not take this argument");
-    refuse("{{ x }}", "{\"x\" 1}", MOTE_E_ARGUMENT, 5, "expected ':'");
-    refuse("{{ x }}", "[1]", MOTE_E_ARGUMENT, UINT64_MAX, "not an object");
-    refuse("{{ x }}", "{} x", MOTE_E_ARGUMENT, 3, "follows");
+    refuse("{{ 1|upper(2) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "too many arguments");
+    refuse("{{ x }}", "{\"x\" 1}", MOTE_E_ARGUMENT, 5, "expected :");
+    refuse("{{ x }}", "[1]", MOTE_E_ARGUMENT, UINT64_MAX, "expected an object");
+    refuse("{{ x }}", "{} x", MOTE_E_ARGUMENT, 3, "expected the end");
     refuse("{{ x }}", "", MOTE_E_ARGUMENT, 0, "expected a value");
 }
 
@@ -152,10 +153,9 @@ static char *nest(const char *open, const char *middle, const char *close, size_
 static void depth(void **state) {
     (void)state;
     static const char *const cases[][3] = {
-        {"(", "1", ")"},    {"[", "1", "]"},       {"{'a':", "1", "}"}, {"-", "1", ""},
-        {"not ", "1", ""},  {"x[", "1", "]"},      {"f(", "1", ")"},    {"1 if 1 else ", "1", ""},
-        {"", "x", ".y"},    {"", "'x'", "|upper"}, {"1 + ", "1", ""},   {"1 ** (", "1", ")"},
-        {"1|d(", "1", ")"}, {"", "x", "()"},
+        {"(", "1", ")"},     {"[", "1", "]"},    {"{'a':", "1", "}"}, {"-", "1", ""},
+        {"not ", "1", ""},   {"x[", "1", "]"},   {"f(", "1", ")"},    {"1 if 1 else ", "1", ""},
+        {"1 * (", "1", ")"}, {"1|d(", "1", ")"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *expression = nest(cases[i][0], cases[i][1], cases[i][2], 20000),
@@ -167,6 +167,13 @@ static void depth(void **state) {
         free(expression);
         free(source);
     }
+    /* what is read from left to right is no depth */
+    char *sum = nest("1 + ", "1", "", 20000), *sums = nest("{{", sum, "}}", 1);
+    char *pipe = nest("", "'x'", "|upper", 20000), *pipes = nest("{{", pipe, "}}", 1);
+    expect(sums, "{}", "20001");
+    expect(pipes, "{}", "X");
+    free(sum), free(sums), free(pipe), free(pipes);
+
     char *ifs = nest("{%if 1%}", "", "{%endif%}", 5000), *list = nest("[", "", "]", 100000);
     char *json = nest("{\"a\":", list, "}", 1), *objects = nest("{\"a\":", "1", "}", 100000);
     char *fors = nest("{%for x in [1]%}", "", "{%endfor%}", 5000),
@@ -192,13 +199,13 @@ static void depth(void **state) {
 
 static void work_is_bounded(void **state) {
     (void)state;
-    refuse("{{ range(10**12) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "range is longer");
+    refuse("{{ range(1000000000000) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "range is longer");
     refuse("{% set r = range(9999) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}", "{}",
            MOTE_E_TEMPLATE, UINT64_MAX, "too much work");
     refuse("{% set l = [1] %}{% for x in l %}{% set _ = l.append(1) %}{% endfor %}", "{}", MOTE_E_MEMORY,
            UINT64_MAX, "memory");
-    refuse("{{ 'a' * 10**12 }}", "{}", MOTE_E_ROOM, UINT64_MAX, "does not fit");
-    refuse("{{ [1] * 10**12 }}", "{}", MOTE_E_MEMORY, UINT64_MAX, "memory");
+    refuse("{{ 'a' * 1000000000000 }}", "{}", MOTE_E_ROOM, UINT64_MAX, "does not fit");
+    refuse("{{ [1] * 1000000000000 }}", "{}", MOTE_E_MEMORY, UINT64_MAX, "memory");
     static const char doubling[] =
         "{% set l = [1] %}{% for i in range(60) %}{{ '' if l.append([l[-1], l[-1]]) }}{% endfor %}";
     char *equal = nest(doubling, "{{ l[-1] == l[-1] }}", "", 1),
@@ -206,16 +213,14 @@ static void work_is_bounded(void **state) {
     refuse(equal, "{}", MOTE_E_TEMPLATE, UINT64_MAX, "too much work");
     refuse(json, "{}", MOTE_E_ROOM, UINT64_MAX, "does not fit");
     free(equal), free(json);
-    refuse("{{ 'x'|indent(10**12) }}", "{}", MOTE_E_ROOM, UINT64_MAX, "does not fit");
-    refuse("{{ [[1]]|tojson(indent=10**12) }}", "{}", MOTE_E_ROOM, UINT64_MAX, "does not fit");
-    refuse("{{ 9223372036854775807 + 1 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "64 bits");
-    refuse("{{ -9223372036854775807 * 3 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "64 bits");
-    refuse("{{ (-9223372036854775807 - 1) // -1 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "64 bits");
-    refuse("{{ -(-9223372036854775807 - 1) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "64 bits");
-    refuse("{{ 7 ** 10**15 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "64 bits");
+    refuse("{{ 'x'|indent(1000000000000) }}", "{}", MOTE_E_ROOM, UINT64_MAX, "does not fit");
+    refuse("{{ [[1]]|tojson(indent=1000000000000) }}", "{}", MOTE_E_ROOM, UINT64_MAX, "does not fit");
+    refuse("{{ 9223372036854775807 + 1 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "no int of 64 bits");
+    refuse("{{ -9223372036854775807 * 3 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "no int of 64 bits");
+    refuse("{{ (-9223372036854775807 - 1) // -1 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "no int of 64 bits");
+    refuse("{{ -(-9223372036854775807 - 1) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "no int of 64 bits");
     refuse("{{ 1 % 0 }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "division by zero");
-    expect("{{ (-9223372036854775807 - 1) % -1 }} {{ (-1) ** 10**15 }} {{ 1e400 }} {{ -1e-400 }}", "{}",
-           "0 1 inf -0.0");
+    expect("{{ (-9223372036854775807 - 1) % -1 }} {{ 1e400 }} {{ -1e-400 }}", "{}", "0 inf -0.0");
     expect("{{ 'abc'[-9223372036854775807:9223372036854775807:9223372036854775807] }}", "{}", "a");
     expect("{{ 'abc'[9223372036854775807:-9223372036854775807:-9223372036854775807] }}", "{}", "c");
 }
@@ -225,8 +230,8 @@ static void bytes_that_are_no_utf8(void **state) {
     expect("{{ '\xff\xc3'|length }}{{ '\xe2\x82'[0]|length }}{{ 'a\xff' [::-1] }}", "{}",
            "21\xff"
            "a");
-    expect("{{ x|upper }}{{ x|tojson(ensure_ascii=true) }}{{ x.strip() }}", "{\"x\": \" \xff\x80z \"}",
-           " \xff\x80Z \" \\ufffd\\ufffdz \"\xff\x80z");
+    expect("{{ x|upper }}{{ x|tojson }}{{ x.strip() }}", "{\"x\": \" \xff\x80z \"}",
+           " \xff\x80Z \" \xef\xbf\xbd\xef\xbf\xbdz \"\xff\x80z");
 }
 
 static void json_string(void **state) {
@@ -261,7 +266,7 @@ static void numbers(void **state) {
     expect("{{ 1.00000000000000011102230246251565404236316680908203125 }} "
            "{{ 1.000000000000000111022302462515654042363166809082031250000000000000000000001 }}",
            "{}", "1.0 1.0000000000000002");
-    expect("{{ 9223372036854775807 }} {{ 9223372036854775808 }} {{ 1_000 }}", "{}",
+    expect("{{ 9223372036854775807 }} {{ 9223372036854775808 }} {{ 1000 }}", "{}",
            "9223372036854775807 9.223372036854776e+18 1000");
 }
 
@@ -269,7 +274,7 @@ static void numbers(void **state) {
 static void every_block_size(void **state) {
     (void)state;
     const char *source =
-        "{% macro m(a, b=2) %}{{ a ~ b }}{{ caller() }}{% endmacro %}{% call m(x.k[0]) %}c{% endcall %}"
+        "{% macro m(a, b=2) %}{{ a ~ b }}{% endmacro %}{{ m(x.k[0]) }}c"
         "{% set s %}{{ x|tojson(indent=2, sort_keys=true) }}{% endset %}{% for k, v in x.items() if v %}"
         "{{ loop.index }}{{ k|upper }}{{ [v]|sort|join(',') }}{% endfor %}{{ s[::-1]|replace('a', 'bb') }}";
     const char *variables = "{\"x\": {\"k\": [\"a\\u00e9\", 1.5], \"e\": {}}}";
