@@ -21,7 +21,7 @@ export async function importFile(file: Blob): Promise<Conversation[]> {
 }
 
 /** The conversations of an exported file. They get new identifiers, so that none replaces one at hand. */
-export function importText(text: string): Conversation[] {
+function importText(text: string): Conversation[] {
     let value: unknown;
     try {
         value = JSON.parse(text);

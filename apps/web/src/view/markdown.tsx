@@ -29,7 +29,7 @@ export function Markdown({ text }: { text: string }) {
 }
 
 /** Cuts a text at blank lines outside code, before lines that begin a paragraph, a heading or code. */
-export function cut(text: string): string[] {
+function cut(text: string): string[] {
     const parts: string[] = [];
     let fence = "";
     let begin = 0;

@@ -48,7 +48,7 @@ export function Sidebar() {
     );
 }
 
-export function closeDrawer(): void {
+function closeDrawer(): void {
     drawer.value = false;
     // The button cannot be focused before the page behind the drawer is alive again.
     setTimeout(() => document.querySelector<HTMLElement>("[aria-controls=sidebar]")?.focus());
