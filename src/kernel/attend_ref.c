@@ -206,14 +206,18 @@ static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float 
         out[e] = value[e] / lane[0];
 }
 
-void mote_kernel_attend_overlay__ref(struct mote_kernels *table) {
+void mote_kernel_keep_overlay__ref(struct mote_kernels *table) {
     table->keep[MOTE_KV_F16] = keep_f16;
     table->keep[MOTE_KV_F32] = keep_f32;
     table->keep[MOTE_KV_Q8_0] = keep_q8_0;
     table->keep[MOTE_KV_Q4_0] = keep_q4_0;
+    table->attend_end = attend_end;
+}
+
+void mote_kernel_attend_overlay__ref(struct mote_kernels *table) {
+    mote_kernel_keep_overlay__ref(table);
     table->attend[MOTE_KV_F16] = attend_f16;
     table->attend[MOTE_KV_F32] = attend_f32;
     table->attend[MOTE_KV_Q8_0] = attend_q8_0;
     table->attend[MOTE_KV_Q4_0] = attend_q4_0;
-    table->attend_end = attend_end;
 }

@@ -14,8 +14,6 @@
 #include "kernel/grid.h"
 #include "kernel/vector_wasm.h"
 
-#define PART static __attribute__((noinline))
-
 /* ---- parts ---- */
 
 PART float f16(const uint8_t *p) {

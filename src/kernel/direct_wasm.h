@@ -145,12 +145,12 @@ struct span {
 };
 
 /* The groups [first, end) of a span, in order; x begins where the span does. */
-static __attribute__((noinline)) vector add_groups(vector acc, const struct span *span, uint32_t first,
-                                                   uint32_t end, uint32_t group, int has_min,
-                                                   const struct column *x) {
+PART vector add_groups(vector acc, const struct span *span, uint32_t first, uint32_t end, uint32_t group,
+                       int has_min, const struct column *x) {
     ROLLED
     for (uint32_t g = first; g < end; g++) {
         const vector *idot = span->idot[g];
+        __asm__("" : "+r"(has_min), "+r"(group)); /* one loop for all */
         const float *d = x->d + g * group / 32;
         vector sum = wasm_f32x4_convert_i32x4(across(idot[0], idot[1], idot[2], idot[3]));
         acc = wasm_f32x4_add(acc, wasm_f32x4_mul(sum, wasm_f32x4_mul(span->scale[g], load_splat(d))));
@@ -172,8 +172,7 @@ INLINE uint32_t blocks_from(uint32_t i, uint32_t n) {
     return i + BLOCKS <= n ? i : n - BLOCKS;
 }
 
-static __attribute__((noinline)) vector rows_q4_0(const struct type *type, struct rows rows, uint32_t k,
-                                                  const struct column *x) {
+PART vector rows_q4_0(const struct type *type, struct rows rows, uint32_t k, const struct column *x) {
     (void)type;
     const struct halves halves = load_halves_constants();
     const struct masks *m = opaque(&mask_constants);
@@ -201,8 +200,7 @@ static __attribute__((noinline)) vector rows_q4_0(const struct type *type, struc
     return acc;
 }
 
-static __attribute__((noinline)) vector rows_q8_0(const struct type *type, struct rows rows, uint32_t k,
-                                                  const struct column *x) {
+PART vector rows_q8_0(const struct type *type, struct rows rows, uint32_t k, const struct column *x) {
     (void)type;
     const struct halves halves = load_halves_constants();
     vector acc = splat(0);
@@ -231,7 +229,7 @@ static __attribute__((noinline)) vector rows_q8_0(const struct type *type, struc
 /* ---- superblocks ---- */
 
 /* Four groups' scales, d times a byte of packed, the lowest first. */
-static void unpack_bytes(vector d, vector packed, vector *scale) {
+PART void unpack_bytes(vector d, vector packed, vector *scale) {
     ROLLED
     for (int i = 0; i < 4; i++, packed = wasm_u32x4_shr(packed, 8))
         scale[i] = wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(wasm_v128_and(packed, splat(255))));
@@ -252,8 +250,7 @@ static void unpack_k4(const uint8_t *p, size_t row_bytes, const struct halves *h
     unpack_bytes(dmin, wasm_v128_or(wasm_v128_and(wasm_u32x4_shr(head[3], 4), four), high), span->min + 4);
 }
 
-static __attribute__((noinline)) vector rows_q4_k(const struct type *type, struct rows rows, uint32_t k,
-                                                  const struct column *x) {
+PART vector rows_q4_k(const struct type *type, struct rows rows, uint32_t k, const struct column *x) {
     (void)type;
     const struct halves halves = load_halves_constants();
     const struct masks *m = opaque(&mask_constants);
@@ -311,8 +308,7 @@ INLINE void dots_q6_k(struct span *span, uint32_t g, const uint8_t *low, const u
     }
 }
 
-static __attribute__((noinline)) vector rows_q6_k(const struct type *type, struct rows rows, uint32_t k,
-                                                  const struct column *x) {
+PART vector rows_q6_k(const struct type *type, struct rows rows, uint32_t k, const struct column *x) {
     (void)type;
     const struct halves halves = load_halves_constants();
     const struct masks *m = opaque(&mask_constants);
@@ -342,7 +338,7 @@ static __attribute__((noinline)) vector rows_q6_k(const struct type *type, struc
 /* ---- all others: decoded first ---- */
 
 /* Numbers of the four rows → a row in each lane. */
-static __attribute__((noinline)) void turn_scales(float rows[4][SPAN / 16], vector *to) {
+PART void turn_scales(float rows[4][SPAN / 16], vector *to) {
     ROLLED
     for (uint32_t g = 0; g < SPAN / 16; g += 4) {
         vector row[4];
@@ -353,8 +349,7 @@ static __attribute__((noinline)) void turn_scales(float rows[4][SPAN / 16], vect
     }
 }
 
-static __attribute__((noinline)) vector rows_any(const struct type *type, struct rows rows, uint32_t k,
-                                                 const struct column *x) {
+PART vector rows_any(const struct type *type, struct rows rows, uint32_t k, const struct column *x) {
     const struct mote_base_type_info *info = mote_base_type_describe(type->number);
     int8_t q[4][SPAN];
     float scale[4][SPAN / 16], min[4][SPAN / 16];
@@ -386,10 +381,9 @@ static __attribute__((noinline)) vector rows_any(const struct type *type, struct
 
 /* ---- what the table points to ---- */
 
-static __attribute__((noinline)) void direct(four_rows *products, const struct type *type,
-                                             const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows,
-                                             uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
-                                             float *y, uint64_t y_stride) {
+PART void direct(four_rows *products, const struct type *type, const uint8_t *rows, uint64_t row_bytes,
+                 uint32_t n_rows, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
+                 uint64_t y_stride) {
     for (uint32_t r = 0; r < n_rows; r += 4, rows += 4 * row_bytes) {
         struct rows four = {rows, r + 4 < n_rows ? rows + 4 * row_bytes : rows, (size_t)row_bytes};
         ROLLED

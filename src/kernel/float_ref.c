@@ -108,13 +108,17 @@ static void to_f16(const float *x, uint32_t n, uint16_t *y) {
         y[i] = mote_base_f16_from_f32(x[i]);
 }
 
+void mote_kernel_light_overlay__ref(struct mote_kernels *table) {
+    table->rope = rope;
+    table->add = add;
+    table->to_f16 = to_f16;
+}
+
 void mote_kernel_float_overlay__ref(struct mote_kernels *table) {
+    mote_kernel_light_overlay__ref(table);
     table->dot_f32 = dot_f32;
     table->dot_f16 = dot_f16;
     table->dot_bf16 = dot_bf16;
     table->rms_norm = rms_norm;
-    table->rope = rope;
     table->swiglu = swiglu;
-    table->add = add;
-    table->to_f16 = to_f16;
 }

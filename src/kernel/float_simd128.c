@@ -19,8 +19,6 @@
 #include "kernel/page.h"
 #include "kernel/vector_wasm.h"
 
-#define PART static __attribute__((noinline))
-
 enum { LANES = 16, PAGE = MOTE_KERNEL_PAGE, PIECE = 256, COLUMNS = 8 };
 
 enum kind { F32, F16, BF16 };
@@ -79,9 +77,11 @@ PART void dots(enum kind kind, const uint8_t *w, uint64_t row_bytes, uint32_t n_
                     widen(kind, w + (uint64_t)i * 2, n, wide);
                     row = wide;
                 }
+                ROLLED
                 for (uint32_t c = 0; c < n_here; c++)
                     add_products(&sum[c], row, x + (t + c) * x_stride + i, n);
             }
+            ROLLED
             for (uint32_t c = 0; c < n_here; c++)
                 y[(t + c) * y_stride + r] = tree(&sum[c]);
         }
@@ -230,6 +230,7 @@ INLINE vector greater(vector a, vector b) {
 /* Scores p [32], of which n count, become weights; what the sums before are to be multiplied with. */
 PART float soften(float *p, uint32_t n, float *max) {
     vector old = wasm_f32x4_splat(*max), top[4];
+    ROLLED
     for (uint32_t t = n; t < PAGE; t++)
         p[t] = -__builtin_inff();
     UNROLL
@@ -242,6 +243,7 @@ PART float soften(float *p, uint32_t n, float *max) {
     ROLLED
     for (int i = 0; i < PAGE; i += 4)
         store(p + i, exp_lanes(wasm_f32x4_sub(load(p + i), wasm_f32x4_splat(most))));
+    ROLLED
     for (uint32_t t = n; t < PAGE; t++)
         p[t] = 0;
     *max = most;

@@ -213,24 +213,19 @@ static void tile_wide(const struct piece *piece, const struct columns *x, uint32
 
 #if RELAXED
 /* Σ|x| over the negative x of each of n blocks of 32, at most four. */
-static vector negatives(const int8_t *q, uint32_t n) {
-    vector sum[4];
-    UNROLL
-    for (uint32_t i = 0; i < 4; i++, q += 32) {
-        sum[i] = splat(0);
-        if (i >= n) continue;
-        UNROLL
-        for (int half = 0; half < 2; half++)
-            sum[i] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_i8x16_min(load(q + 16 * half), splat(0)),
-                                                            wasm_i8x16_const_splat(1), sum[i]);
-    }
+PART vector negatives(const int8_t *q, uint32_t n) {
+    vector sum[4] = {0};
+    ROLLED
+    for (uint32_t i = 0; i < 2 * n; i++)
+        sum[i / 2] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_i8x16_min(load(q + 16 * i), splat(0)),
+                                                            wasm_i8x16_splat(1), sum[i / 2]);
     return wasm_i32x4_neg(across(sum[0], sum[1], sum[2], sum[3]));
 }
 #endif
 
 /* Four groups of column c. */
-static void put_groups(const struct mote_base_type_info *info, struct columns *x, int c, uint32_t g, vector d,
-                       vector total) {
+PART void put_groups(const struct mote_base_type_info *info, struct columns *x, int c, uint32_t g, vector d,
+                     vector total) {
     store(&x->d[c][g], d);
     if (info->has_min)
         store(&x->of[c].d_sum[g], wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(total)));
@@ -239,12 +234,13 @@ static void put_groups(const struct mote_base_type_info *info, struct columns *x
 }
 
 /* Column c of four: the values [first, first + n) of a column of x. */
-static void prepare(const struct mote_base_type_info *info, const struct mote_kernel_x8 *x, uint64_t k,
-                    uint64_t column, uint32_t first, uint32_t n, struct columns *to, int c) {
+PART void prepare(const struct mote_base_type_info *info, const struct mote_kernel_x8 *x, uint64_t k,
+                  uint64_t column, uint32_t first, uint32_t n, struct columns *to, int c) {
     const int8_t *q = x->q + column * k + first;
     const float *d = x->scale + (column * k + first) / 32;
     const int16_t *sum = x->sum + (column * k + first) / 16;
     to->q[c] = q;
+    ROLLED
     for (uint32_t i = 0; i < n; i += 128, d += 4, sum += 8) {
         uint32_t bytes = (n - i) / 8; /* that remain of d, and as many of sum */
         vector four = load_part(d, bytes), eight = load_part(sum, bytes);
@@ -257,10 +253,12 @@ static void prepare(const struct mote_base_type_info *info, const struct mote_ke
                        wasm_i32x4_extend_high_i16x8(eight));
         }
 #if RELAXED
-        if (info->offset == WIDE) store(&to->of[c].correction[i / 32], negatives(q + i, (n - i) / 32));
+        if (info->offset == WIDE)
+            store(&to->of[c].correction[i / 32], negatives(q + i, n - i < 128 ? (n - i) / 32 : 4));
 #endif
     }
 #if !RELAXED
+    ROLLED
     for (uint32_t i = 0; i < n; i += 8)
         store(&to->words[c][i], wasm_i16x8_load8x8(q + i));
 #endif
@@ -274,6 +272,7 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
     for (uint32_t t = 0; t < n_columns; t += COLUMNS) {
         for (uint32_t first = 0; first < k; first += BLOCK) {
             struct piece piece = {.first = first, .n = k - first < BLOCK ? k - first : BLOCK};
+            ROLLED
             for (int c = 0; c < COLUMNS; c++) {
                 uint32_t column = t + (uint32_t)c < n_columns ? t + (uint32_t)c : n_columns - 1;
                 prepare(info, x, k, column, first, piece.n, &columns, c);
@@ -283,6 +282,7 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
                 piece.panel = &panels[row / ROWS];
                 piece.row = row % ROWS;
                 run(&piece, &columns, info->group);
+                ROLLED
                 for (int c = 0; c < COLUMNS; c++)
                     piece.y[c] += 4 * QUADS;
             }

@@ -12,6 +12,7 @@
 INLINE uint32_t greatest(const float *x) {
     const vector positive = splat(0x7fffffff);
     vector top = splat(0);
+    ROLLED
     for (int i = 0; i < MOTE_KERNEL_BLOCK; i += 4)
         top = wasm_i32x4_max(top, wasm_v128_and(load(x + i), positive));
     top = wasm_i32x4_max(top, wasm_i64x2_shuffle(top, top, 1, 0));
@@ -37,6 +38,7 @@ static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_
             d = mote_base_f32_from_bits(0x7fc00000);
         }
         *scale++ = d;
+        ROLLED
         for (uint32_t j = i; j < i + MOTE_KERNEL_BLOCK; j += 16) {
             vector fours[4], bytes = splat(0);
             UNROLL
@@ -57,6 +59,7 @@ static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_
 static void interleave(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel) {
     const vector add = wasm_u8x16_splat(offset);
     for (uint32_t i = 0; i < n; i += 16, panel += 256) {
+        ROLLED
         for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r += 4) {
             vector row[4], turned[4];
             UNROLL

@@ -32,8 +32,8 @@ static void overlay_wasm(struct mote_kernels *table, int relaxed) {
 void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     (void)cpu;
     *table = (struct mote_kernels){0};
-    mote_kernel_float_overlay__ref(table);
-    mote_kernel_attend_overlay__ref(table);
+    mote_kernel_light_overlay__ref(table);
+    mote_kernel_keep_overlay__ref(table);
     overlay_wasm(table, 1);
 }
 

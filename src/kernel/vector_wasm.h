@@ -15,8 +15,10 @@
 #include "base/memory.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define PART   static __attribute__((noinline))
+/* Short loops whose indices have to be known; and loops that are not worth more code than they are. */
 #define UNROLL _Pragma("clang loop unroll(full)")
-#define ROLLED _Pragma("clang loop unroll(disable)")
+#define ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
 
 typedef v128_t vector;
 
