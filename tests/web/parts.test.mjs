@@ -3,7 +3,7 @@
 // parts.test.mjs: the pieces of the package that need no engine, each against the plainest thing that is right.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
@@ -127,6 +127,17 @@ test('limits of the memory that modules ask for', () => {
     assert.deepEqual([limits('mote-threads').shared, limits('mote-threads').maximum], [true, 65536]);
     assert.equal(limits('mote-64').wide, true);
     for (const bytes of [[], [0, 97, 115, 109, 1, 0, 0, 0], [0, 97, 115, 109, 1, 0, 0, 0, 2, 200]]) assert.throws(() => parts.memoryLimits(Uint8Array.from(bytes)), { code: 'internal' });
+});
+
+test('the package is small, and has nothing in it that does not belong there', () => {
+    const folder = join(root, 'packages/mote');
+    const { files, dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    assert.deepEqual(files, ['dist', 'README.md', 'LICENSE']);
+    assert.equal(dependencies, undefined);
+    const paths = ['package.json', 'README.md', 'LICENSE', ...readdirSync(join(folder, 'dist')).map((name) => `dist/${name}`)];
+    for (const path of paths) assert.match(path, /^[A-Z]+(\.md)?$|package\.json$|\.(js|d\.ts|wasm|wasm\.gz)$/);
+    const bytes = paths.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0);
+    assert.ok(bytes <= 400_000, `${bytes} bytes, unpacked`);
 });
 
 test('arguments are what they should be, or the message names them', () => {
