@@ -73,7 +73,7 @@ demo: ## installs what is missing, builds, fetches a real model and asks it a qu
 
 test: ## installs what is missing, builds, runs every test and check
 	@tools/install.sh build test web
-	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli wasi golden web check
+	+@BUILD=$(BUILD) tools/test.sh unit kernel fail bare cli wasm wasi golden web check
 
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 
@@ -108,6 +108,11 @@ cli: ## the contract of the command: stdout, stderr, exit codes
 golden: ## real and synthetic models against llama.cpp; the same-bits law
 unit kernel fail bare cli golden:
 	+@BUILD=$(BUILD) tools/test.sh $@
+
+.PHONY: test-wasm
+test-wasm: ## the WebAssembly modules against the command
+	@tools/install.sh build test
+	+@BUILD=$(BUILD) tools/test.sh wasm
 
 .PHONY: test-web
 test-web: ## the npm package in Chromium, Firefox, node, Deno and Bun

@@ -109,6 +109,11 @@ for suite in "$@"; do
             echo "golden 0 1 0" >>"$log/total"
         fi
         ;;
+    wasm)
+        build wasm-modules "$MOTE" "$BUILD/mote-synth"
+        one wasm module.test.mjs node --test --test-reporter=tap tests/wasm/module.test.mjs
+        one wasm "sizes and imports" tools/wasm-check.mjs
+        ;;
     wasi)
         build wasi "$BUILD/wasi/mote-wizer.wasm" wizer
         one wasi wasi.test.mjs node --test --test-reporter=tap tests/wasi/wasi.test.mjs

@@ -13,7 +13,6 @@
 WASM_CC   ?= clang-22
 WASM_LD   ?= wasm-ld-22
 DIST      ?= dist
-WASM_MOST := 100000 # bytes of mote.wasm, a promise; the others may have 5,000 more
 WASM_OPT  := $(BUILD)/npm/node_modules/.bin/wasm-opt
 WASM_PACK := $(BUILD)/tools/wasm_pack
 
@@ -59,7 +58,7 @@ mote-64-pages         := 262144
 
 .PHONY: wasm wasm-modules
 wasm: wasm-modules ## modules for browsers, into dist/, and their sizes
-	@tools/wasm-check.mjs $(WASM_MOST) $(WASM_MODULES:%=$(DIST)/%.wasm)
+	@DIST=$(DIST) tools/wasm-check.mjs
 wasm-modules: $(WASM_MODULES:%=$(DIST)/%.wasm)
 
 $(WASM_OPT):

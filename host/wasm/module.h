@@ -7,6 +7,10 @@
  * module of 32 bits and one of 64 are called alike. A result below zero is a mote_status; what went wrong
  * then stands at fault().
  *
+ * The memory it imports, env.memory, starts with at least 16 pages; where the module has threads it is shared
+ * and may have at most 65536 pages, 262144 with 64-bit addresses. It comes zeroed: the first instance unpacks
+ * the module's constant data into it when it starts (pack.h), for which it grows by two megabytes.
+ *
  * One instance holds one model and one context. Memory grows and never shrinks; it goes when the instance
  * goes:
  *
@@ -45,8 +49,9 @@ number fault(void);
 /* ---- model ---- */
 
 /* Opens the n_bytes at address `bytes`, which must stay there. May be called again, with the same bytes,
- * while a file arrives: when its directory is not all there yet, it fails with `where` at or beyond what has
- * arrived. (grows) */
+ * while a file arrives, n_bytes being those of the whole file and what has not arrived zero: when its
+ * directory is not all there yet, it fails with `where` beyond what has arrived, or not 16 bytes before its
+ * end. (grows) */
 int32_t model_open(number bytes, number n_bytes);
 
 enum model_number {
