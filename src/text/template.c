@@ -32,8 +32,7 @@ static void fail_as(struct render *r, mote_status status, const char *what) {
 
 void *mote_text_render_take(struct render *r, size_t n, size_t size) {
     size_t start = size == 1 ? r->used : (r->used + 7) & ~(size_t)7;
-    if (start > r->size || (r->size - start) / size < n)
-        fail_as(r, MOTE_E_MEMORY, "too little working memory");
+    if (start > r->size || (r->size - start) / size < n) fail_as(r, MOTE_E_MEMORY, "too little memory");
     if (r->status) return NULL;
     r->used = start + n * size;
     return memset(r->block + start, 0, n * size);
@@ -85,8 +84,9 @@ static mote_status report(const struct render *r, mote_text given, mote_error *e
         column++;
         if (r->source.data[i] == '\n') line++, column = 1;
     }
-    return mote_base_fail(error, r->status, where, "%s line %u, column %u: %s",
-                          r->json ? "variables," : "template", line, column, r->message);
+    return mote_base_fail(error, r->status, where,
+                          r->json ? "variables, line %u, column %u: %s" : "template line %u, column %u: %s",
+                          line, column, r->message);
 }
 
 static void read_variables(struct render *r, mote_text text) {
@@ -95,7 +95,7 @@ static void read_variables(struct render *r, mote_text text) {
     mote_text_lex_next(r);
     r->scope->names = mote_text_expression_json(r);
     mote_text_lex_expect(r, T_END);
-    if (r->scope->names->type != V_DICT) mote_text_render_fail(r, "expected an object", NULL);
+    if (r->scope->names->type != V_DICT) mote_text_render_fail(r, "no dict: ", r->scope->names);
     if (r->status == MOTE_E_TEMPLATE) r->status = MOTE_E_ARGUMENT;
 }
 
@@ -105,8 +105,7 @@ mote_status mote_text_template_render(mote_text source, mote_text variables, uin
     uint64_t skip = work ? (0 - (uintptr_t)work) % 8 : 0, begin = skip + sizeof(struct render);
     if (source.n > LIMIT_BYTES || variables.n > LIMIT_BYTES)
         return mote_base_fail(error, MOTE_E_ARGUMENT, 0, "template over 2 GiB");
-    if (!work || work_bytes < begin)
-        return mote_base_fail(error, MOTE_E_MEMORY, 0, "no working memory");
+    if (!work || work_bytes < begin) return mote_base_fail(error, MOTE_E_MEMORY, 0, "no working memory");
 
     struct render *r = (struct render *)((char *)work + skip);
     struct scope scope = {0};

@@ -66,7 +66,7 @@ static void lex_comment(struct render *r, size_t from) {
     from = i;
     while (i < r->source.n && (at(r, i) != '#' || at(r, i + 1) != '}'))
         i++;
-    if (i >= r->source.n) mote_text_render_fail(r, "expected #}", NULL);
+    if (i >= r->source.n) mote_text_render_fail(r, "the template ends too early", NULL);
     end_tag(r, i, i > from ? at(r, i - 1) : 0);
 }
 
@@ -116,10 +116,10 @@ static uint32_t lex_hex(struct render *r, size_t *i, int digits) {
 /* The character of a backslash escape, i at the byte after the backslash; moves i past it. Unknown escapes
  * are the backslash itself, as in Python. Two escapes of surrogates, as JSON has them, are one character. */
 static void lex_escape(struct render *r, size_t *i) {
-    static const char letters[] = "n\nt\tr\rb\bf\f\"\"\\\\//''";
+    static const char letters[] = "n\nt\tr\rb\bf\f\"\"\\\\''//"; /* the last one in JSON only */
     int c = at(r, *i);
-    for (const char *l = letters; *l; l += 2)
-        if (c == *l && (c < '\'' || c > '/' || (c == '/') == r->json)) {
+    for (const char *l = letters; l < letters + 16 + 2 * r->json; l += 2)
+        if (c == *l) {
             mote_text_render_put(r, l + 1, 1);
             ++*i;
             return;
@@ -154,7 +154,7 @@ static void lex_string(struct render *r) {
         if (at(r, i) == '\\')
             lex_escape(r, (++i, &i));
         else if (at(r, i) != quote)
-            mote_text_render_fail(r, "expected a closing quote", NULL);
+            mote_text_render_fail(r, "no closing quote", NULL);
     }
     r->token.kind = T_STRING;
     r->cursor = (uint32_t)i + 1;

@@ -104,7 +104,7 @@ static struct value *range(struct render *r, struct value **a) {
     struct value *all = mote_text_value_new(r, V_LIST);
     if (step == 0) mote_text_render_fail(r, "a step is 0", NULL);
     while (!r->status && (step > 0 ? i < stop : i > stop)) {
-        if (all->n == RANGE_MOST) return mote_text_render_fail(r, "range is longer than 10000", NULL);
+        if (all->n == RANGE_MOST) return mote_text_render_fail(r, "range is too long", NULL);
         mote_text_list_append(r, all, mote_text_value_int(r, i));
         if (__builtin_add_overflow(i, step, &i)) break;
     }

@@ -104,7 +104,7 @@ size_t mote_text_number_read(struct render *r, const char *s, size_t n, struct v
             continue;
         }
         if (d.n == DIGITS || !mote_text_render_spend(r, (size_t)d.n / 16)) {
-            mote_text_render_fail(r, "a number is too long", NULL);
+            mote_text_render_fail(r, "number too long", NULL);
             break;
         }
         whole = whole * 10 + (uint64_t)(s[i] - '0');

@@ -251,7 +251,7 @@ static void run_statement(struct render *r) {
     static const char words[] = "if\0for\0set\0macro\0generation\0break\0continue\0";
     int word = mote_text_words_find(words, &r->token.text);
     if (r->token.kind != T_NAME || word < 0 || (word > 4 && !r->in_loop))
-        mote_text_render_fail(r, "no tag, or misplaced: ", &r->token.text);
+        mote_text_render_fail(r, "misplaced tag: ", &r->token.text);
     mote_text_lex_next(r);
     switch (word) {
     case 0:

@@ -157,7 +157,7 @@ struct value *mote_text_string_split(struct render *r, struct value *s, struct v
     struct value *pieces = mote_text_value_new(r, V_LIST);
     int words = separator->type != V_STRING;
     uint32_t n = words ? 0 : separator->n; /* the rest of a run of spaces is stripped with the next word */
-    if (!words && !n) mote_text_render_fail(r, "nothing to split at", NULL);
+    if (!words && !n) mote_text_render_fail(r, "an argument is missing", NULL);
     for (;; most--) {
         if (words) s = mote_text_string_strip(r, s, separator, STRIP_LEFT);
         int64_t at = most == 0 ? -1 : words ? find_space(r, s) : mote_text_string_find(r, s, separator, 0);

@@ -69,7 +69,7 @@ static struct value *to_json(struct render *r, struct value **a) {
     if (a[3]->type > V_NONE) {
         struct value *pair = mote_text_value_items(r, a[3]);
         if (pair->n != 2 || pair->items[0]->type != V_STRING || pair->items[1]->type != V_STRING)
-            return mote_text_render_fail(r, "expected two strings", NULL);
+            return mote_text_render_fail(r, "cannot unpack ", pair);
         style.item = pair->items[0];
         style.key = pair->items[1];
     }

@@ -60,16 +60,6 @@ static void put_break(struct render *r, const struct style *style, int64_t level
             mote_text_render_put_word(r, " ");
 }
 
-static void put_key(struct render *r, struct value *key, const struct style *style) {
-    if (style->json && (key->type == V_UNDEFINED || key->type > V_STRING))
-        mote_text_render_fail(r, "cannot be a key: ", key);
-    int quotes = style->json && key->type != V_STRING;
-    if (quotes) mote_text_render_put_word(r, "\"");
-    mote_text_write_value(r, key, style, 0);
-    if (quotes) mote_text_render_put_word(r, "\"");
-    mote_text_render_put(r, style->key->s, style->key->n);
-}
-
 static void put_items(struct render *r, struct value *v, const struct style *style, int64_t level) {
     static const char brackets[] = "[](){}";
     const char *bracket = brackets + 2 * (v->type - V_LIST - (v->type == V_TUPLE && style->json));
@@ -85,7 +75,12 @@ static void put_items(struct render *r, struct value *v, const struct style *sty
     for (uint32_t i = 0; i < v->n && !r->status; i += step) {
         if (i) mote_text_render_put(r, style->item->s, style->item->n);
         put_break(r, style, level + 1);
-        if (step == 2) put_key(r, v->items[i], style);
+        if (step == 2) {
+            if (style->json && v->items[i]->type != V_STRING)
+                mote_text_render_fail(r, "cannot be a key: ", v->items[i]);
+            mote_text_write_value(r, v->items[i], style, 0);
+            mote_text_render_put(r, style->key->s, style->key->n);
+        }
         mote_text_write_value(r, v->items[i + step - 1], style, level + 1);
     }
     if (v->n) put_break(r, style, level);

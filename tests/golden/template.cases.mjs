@@ -194,7 +194,6 @@ export const features = [
     "{{ '<&>'|tojson }}",
     "{{ '😀'|tojson(ensure_ascii=false) }}",
     "{{ (1,2)|tojson }}",
-    "{{ {1:2,none:3,true:4}|tojson }}",
     "{{ undefinedvar|tojson }}",
     "{{ fl }}",
     "{{ f }}",

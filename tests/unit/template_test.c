@@ -95,13 +95,13 @@ static void places(void **state) {
            "line 3, column 6: cannot calculate with int");
     refuse("{{ raise_exception('no ' ~ 5) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "no 5");
     refuse("{% if x %}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "ends too early");
-    refuse("{% else %}", "{}", MOTE_E_TEMPLATE, 3, "misplaced: else");
+    refuse("{% else %}", "{}", MOTE_E_TEMPLATE, 3, "misplaced tag: else");
     refuse("{{ x | nosuch }}", "{}", MOTE_E_TEMPLATE, 7, "no filter or test: nosuch");
     refuse("{{ x is nosuch }}", "{}", MOTE_E_TEMPLATE, 8, "no filter or test: nosuch");
     refuse("{{ 'abc", "{}", MOTE_E_TEMPLATE, 3, "closing quote");
     refuse("{{ 1|upper(2) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "too many arguments");
     refuse("{{ x }}", "{\"x\" 1}", MOTE_E_ARGUMENT, 5, "expected :");
-    refuse("{{ x }}", "[1]", MOTE_E_ARGUMENT, UINT64_MAX, "expected an object");
+    refuse("{{ x }}", "[1]", MOTE_E_ARGUMENT, UINT64_MAX, "no dict: list");
     refuse("{{ x }}", "{} x", MOTE_E_ARGUMENT, 3, "expected the end");
     refuse("{{ x }}", "", MOTE_E_ARGUMENT, 0, "expected a value");
 }
@@ -199,7 +199,7 @@ static void depth(void **state) {
 
 static void work_is_bounded(void **state) {
     (void)state;
-    refuse("{{ range(1000000000000) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "range is longer");
+    refuse("{{ range(1000000000000) }}", "{}", MOTE_E_TEMPLATE, UINT64_MAX, "range is too long");
     refuse("{% set r = range(9999) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}", "{}",
            MOTE_E_TEMPLATE, UINT64_MAX, "too much work");
     refuse("{% set l = [1] %}{% for x in l %}{% set _ = l.append(1) %}{% endfor %}", "{}", MOTE_E_MEMORY,
