@@ -15,13 +15,12 @@
 #include "kernel/vector_x86.h"
 #include "kernel/direct_x86.h"
 
-INLINE ints dots(ints sum, const ints *w, const int8_t *x, const uint8_t *at, int n, int most,
-                 int as_signed) {
+INLINE ints dots(ints sum, const ints *w, const int8_t *x, int n, int most, int as_signed) {
     const int run = as_signed ? 1 : 32767 / (2 * 127 * most);
     ints part = splat_int(0);
     UNROLL
     for (int i = 0; i < n; i++) {
-        ints values = splat_int(four_values(x + at[i]));
+        ints values = splat_int(four_values(x + 4 * i));
         ints pairs = as_signed ? _mm256_maddubs_epi16(_mm256_abs_epi8(w[i]), _mm256_sign_epi8(values, w[i]))
                                : _mm256_maddubs_epi16(w[i], values);
         part = i % run ? _mm256_add_epi16(part, pairs) : pairs;

@@ -9,8 +9,7 @@
  *
  *     Q4_0    t[0] d d 0 1   t[1] 2 3 4 5   …   t[4] 14 15 d d   t[5] 0 1 2 3   …   t[8] 12 13 14 15
  *
- * Shifting t[0] down and t[4] up brings zeros where the f16 was, and half a vector of zeros meets activations
- * that are another vector's: x[0 … 3] for t[0], x[12 … 15] for t[4]. */
+ * so that the values of the first are joined of halves. */
 
 /* X(NAME, lower, the greatest weight, offset added). Where bit fields cost more than products, or memory sets
  * the pace, VPDPBUSD on eight rows gains nothing over AVX2: ONLY_DOTS leaves those types to it. Q6_K on eight
@@ -65,42 +64,32 @@ INLINE ints levels(void) {
 
 /* ---- blocks of 32 ---- */
 
-/* Nibbles, as they are or as indices of a table; where dead is set, the weight is 0. */
-INLINE ints nibble(ints v, int at, const ints *table, int32_t dead) {
-    v = bits(v, at, 4, 0);
-    if (!table) return v;
-    return look_up(*table, dead ? either(v, splat_int(dead)) : v);
+/* Eight vectors of four nibbles out of four, as they are or as indices of a table. */
+INLINE void nibbles(const ints v[4], const ints *table, ints w[8]) {
+    UNROLL
+    for (int i = 0; i < 8; i++) {
+        w[i] = bits(v[i % 4], i / 4 * 4, 4, 0);
+        if (table) w[i] = look_up(*table, w[i]);
+    }
 }
 
 INLINE void add_nibbles(struct span *s, floats *acc, const int n, const struct shape *shape,
                         const ints *table) {
-    static const uint8_t two_off[10] = {0, 2, 6, 10, 12, 16, 18, 22, 26, 28};
     ints turned[4 * BYTES_Q4_0 / 16], *t = turned;
     turn(s->rows, s->row_bytes, 1, t);
     UNROLL_WIDE
     for (int block = 0; block < 8; block += 2, t += 9) {
         turn(s->rows + 16 + 16 * block, s->row_bytes, 2, turned + 4 + 4 * block);
+        ints first[4] = {join(t[0], t[1]), join(t[1], t[2]), join(t[2], t[3]), join(t[3], t[4])}, w[8];
         if (block >= s->first) {
-            fetch(s, BYTES_Q4_0);
-            ints w[10];
-            UNROLL
-            for (int i = 0; i < 5; i++) {
-                ints v = i == 0 ? down(t[0], 16) : i == 4 ? up(t[4], 16) : t[i];
-                int32_t dead = i == 0 ? (int32_t)0x80800000 : i == 4 ? 0x00008080 : 0;
-                w[i] = nibble(v, 0, table, dead);
-                w[i + 5] = nibble(v, 4, table, dead);
-            }
-            add_group(s, acc, n, block, shape, w, two_off, sizeof two_off, f16_low(t[0]), splat_float(0));
+            fetch(s, n, BYTES_Q4_0);
+            nibbles(first, table, w);
+            add_group(s, acc, n, block, shape, w, f16_low(t[0]), splat_float(0));
         }
         if (block + 1 >= s->first) {
-            fetch(s, BYTES_Q4_0);
-            ints w[8];
-            UNROLL
-            for (int i = 0; i < 4; i++) {
-                w[i] = nibble(t[i + 5], 0, table, 0);
-                w[i + 4] = nibble(t[i + 5], 4, table, 0);
-            }
-            add_group(s, acc, n, block + 1, shape, w, in_order, 8, f16_high(t[4]), splat_float(0));
+            fetch(s, n, BYTES_Q4_0);
+            nibbles(t + 5, table, w);
+            add_group(s, acc, n, block + 1, shape, w, f16_high(t[4]), splat_float(0));
         }
     }
 }
@@ -115,30 +104,26 @@ INLINE void add_iq4_nl(struct span *s, floats *acc, const int n, const struct sh
 }
 
 INLINE void add_q8_0(struct span *s, floats *acc, const int n, const struct shape *shape) {
-    static const uint8_t two_off[9] = {0, 2, 6, 10, 14, 18, 22, 26, 28};
     const ints flip = splat_int(SIGNED_128 ? 0 : (int32_t)0x80808080);
     ints turned[4 * BYTES_Q8_0 / 16], *t = turned;
     turn(s->rows, s->row_bytes, 1, t);
     UNROLL_WIDE
     for (int block = 0; block < 8; block += 2, t += 17) {
+        ints w[8];
         turn(s->rows + 16 + 32 * block, s->row_bytes, 4, turned + 4 + 8 * block);
         if (block >= s->first) {
-            fetch(s, BYTES_Q8_0);
-            ints w[9];
-            w[0] = down(differ(t[0], flip), 16);
-            w[8] = up(differ(t[8], flip), 16);
+            fetch(s, n, BYTES_Q8_0);
             UNROLL
-            for (int i = 1; i < 8; i++)
-                w[i] = differ(t[i], flip);
-            add_group(s, acc, n, block, shape, w, two_off, sizeof two_off, f16_low(t[0]), splat_float(0));
+            for (int i = 0; i < 8; i++)
+                w[i] = differ(join(t[i], t[i + 1]), flip);
+            add_group(s, acc, n, block, shape, w, f16_low(t[0]), splat_float(0));
         }
         if (block + 1 >= s->first) {
-            fetch(s, BYTES_Q8_0);
-            ints w[8];
+            fetch(s, n, BYTES_Q8_0);
             UNROLL
             for (int i = 0; i < 8; i++)
                 w[i] = differ(t[i + 9], flip);
-            add_group(s, acc, n, block + 1, shape, w, in_order, 8, f16_high(t[8]), splat_float(0));
+            add_group(s, acc, n, block + 1, shape, w, f16_high(t[8]), splat_float(0));
         }
     }
 }
@@ -149,12 +134,12 @@ INLINE void add_q8_0(struct span *s, floats *acc, const int n, const struct shap
 INLINE void add_eight(const struct span *s, floats *acc, const int n, int g, const struct shape *shape,
                       const ints *w, const floats *scale, const floats *min) {
     if (shape->group == 32) {
-        add_group(s, acc, n, g, shape, w, in_order, 8, scale[g], shape->has_min ? min[g] : scale[g]);
+        add_group(s, acc, n, g, shape, w, scale[g], shape->has_min ? min[g] : scale[g]);
         return;
     }
-    add_group(s, acc, n, g, shape, w, in_order, 4, scale[g], shape->has_min ? min[g] : scale[g]);
+    add_group(s, acc, n, g, shape, w, scale[g], shape->has_min ? min[g] : scale[g]);
     g++;
-    add_group(s, acc, n, g, shape, w + 4, in_order, 4, scale[g], shape->has_min ? min[g] : scale[g]);
+    add_group(s, acc, n, g, shape, w + 4, scale[g], shape->has_min ? min[g] : scale[g]);
 }
 
 INLINE void add_q2_k(struct span *s, floats *acc, const int n, const struct shape *shape) {
@@ -172,7 +157,7 @@ INLINE void add_q2_k(struct span *s, floats *acc, const int n, const struct shap
         turn(s->rows + 16 + 32 * half, s->row_bytes, 2, t);
         UNROLL
         for (int l = 0; l < 4; l++) {
-            fetch(s, BYTES_Q2_K);
+            fetch(s, n, BYTES_Q2_K);
             UNROLL
             for (int i = 0; i < 8; i++)
                 w[i] = bits(t[i], 2 * l, 2, 0);
@@ -208,7 +193,7 @@ INLINE void add_q3_k(struct span *s, floats *acc, const int n, const struct shap
         turn(s->rows + 32 + 32 * half, s->row_bytes, 2, t);
         UNROLL
         for (int l = 0; l < 4; l++) {
-            fetch(s, BYTES_Q3_K);
+            fetch(s, n, BYTES_Q3_K);
             UNROLL
             for (int i = 0; i < 8; i++)
                 w[i] = either(bits(t[i], 2 * l, 2, 0), bits(high[i], l, 1, 2));
@@ -242,7 +227,7 @@ INLINE void add_q4_k(struct span *s, floats *acc, const int n, const struct shap
         turn(s->rows + 16 + 16 * g, s->row_bytes, 2, t);
         UNROLL
         for (int high = 0; high < 2; high++) {
-            fetch(s, BYTES_Q4_K);
+            fetch(s, n, BYTES_Q4_K);
             UNROLL
             for (int i = 0; i < 8; i++)
                 w[i] = bits(t[i], 4 * high, 4, 0);
@@ -261,7 +246,7 @@ INLINE void add_q5_k(struct span *s, floats *acc, const int n, const struct shap
         turn(s->rows + 48 + 16 * g, s->row_bytes, 2, t);
         UNROLL
         for (int high = 0; high < 2; high++) {
-            fetch(s, BYTES_Q5_K);
+            fetch(s, n, BYTES_Q5_K);
             UNROLL
             for (int i = 0; i < 8; i++)
                 w[i] = either(bits(t[i], 4 * high, 4, 0), bits(fifth[i], high, 1, 4));
@@ -287,7 +272,7 @@ INLINE void add_q6_k(struct span *s, floats *acc, const int n, const struct shap
         turn(s->rows + 128 + 32 * half, s->row_bytes, 2, high);
         UNROLL
         for (int l = 0; l < 4; l++) {
-            fetch(s, BYTES_Q6_K);
+            fetch(s, n, BYTES_Q6_K);
             UNROLL
             for (int i = 0; i < 8; i++)
                 w[i] = either(bits(t[l % 2 * 8 + i], l / 2 * 4, 4, 0), bits(high[i], 2 * l, 2, 4));
@@ -311,10 +296,8 @@ INLINE void add_iq4_xs(struct span *s, floats *acc, const int n, const struct sh
         turn(s->rows + 8 + 16 * g, s->row_bytes, 2, t);
         UNROLL
         for (int second = 0; second < 2; second++) {
-            fetch(s, BYTES_IQ4_XS);
-            UNROLL
-            for (int i = 0; i < 8; i++)
-                w[i] = nibble(t[4 * second + i % 4], i / 4 * 4, &table, 0);
+            fetch(s, n, BYTES_IQ4_XS);
+            nibbles(t + 4 * second, &table, w);
             add_eight(s, acc, n, g + second, shape, w, scale, scale);
         }
     }
@@ -328,11 +311,11 @@ INLINE void add_tq2_0(struct span *s, floats *acc, const int n, const struct sha
         turn(s->rows + 32 * half, s->row_bytes, 2, t);
         UNROLL
         for (int l = 0; l < 4; l++) {
-            fetch(s, BYTES_TQ2_0);
+            fetch(s, n, BYTES_TQ2_0);
             UNROLL
             for (int i = 0; i < 8; i++)
                 w[i] = bits(t[i], 2 * l, 2, 0);
-            add_group(s, acc, n, 4 * half + l, shape, w, in_order, 8, d, d);
+            add_group(s, acc, n, 4 * half + l, shape, w, d, d);
         }
     }
 }
@@ -379,11 +362,9 @@ INLINE void add_span(const int type, struct span *s, floats *acc, const int n, c
 
 /* ---- rows ---- */
 
-/* WIDTH rows meet T ≤ n columns, the last of them more than once where T < n. ahead: what to fetch meanwhile,
- * as many bytes as the rows have. */
+/* WIDTH rows meet n columns from t on; meanwhile as many rows that follow are asked for. */
 INLINE void strip(const int type, const int n, const uint8_t *rows, uint64_t row_bytes, uint32_t k,
-                  uintptr_t ahead, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                  uint64_t y_stride) {
+                  const struct mote_kernel_x8 *x, uint64_t t, float *y, uint64_t y_stride) {
     const struct shape shape = shape_of(type);
     struct span s;
     floats acc[TILE];
@@ -397,9 +378,9 @@ INLINE void strip(const int type, const int n, const uint8_t *rows, uint64_t row
         uint64_t at = (uint64_t)value / 32 * (uint64_t)span_bytes(type) / 8;
         s.first = (int)(done - value) / 32;
         s.rows = rows + at;
-        s.ahead = ahead + at * WIDTH;
+        s.ahead = (uintptr_t)rows + WIDTH * (row_bytes + at);
         for (uint32_t c = 0; c < (unsigned)n; c++) {
-            uint64_t i = (uint64_t)(c < n_columns ? c : n_columns - 1) * k + value;
+            uint64_t i = (t + c) * k + value;
             s.column[c].q = x->q + i;
             s.column[c].d = x->scale + i / 32;
             s.column[c].sum = x->sum + i / 16;
@@ -409,20 +390,38 @@ INLINE void strip(const int type, const int n, const uint8_t *rows, uint64_t row
     }
     UNROLL
     for (uint32_t c = 0; c < (unsigned)n; c++)
-        if (c < n_columns) store_floats(y + c * y_stride, acc[c]);
+        store_floats(y + (t + c) * y_stride, acc[c]);
 }
 
-/* All rows of a matrix, in a copy of the code for one, two and up to four columns. */
+/* All rows of a matrix, in a copy of the code for one, two and, where registers suffice, four columns. */
 INLINE void product(const int type, const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
                     const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     for (uint32_t r = 0; r < n_rows; r += WIDTH, rows += WIDTH * row_bytes, y += WIDTH) {
-        uintptr_t ahead = (uintptr_t)rows + WIDTH * row_bytes;
-        if (n_columns == 1)
-            strip(type, 1, rows, row_bytes, k, ahead, x, 1, y, y_stride);
-        else if (n_columns == 2)
-            strip(type, 2, rows, row_bytes, k, ahead, x, 2, y, y_stride);
-        else
-            strip(type, TILE, rows, row_bytes, k, ahead, x, n_columns, y, y_stride);
+        uint32_t t = 0;
+        if (WIDTH == 16 && n_columns == TILE) {
+            strip(type, TILE, rows, row_bytes, k, x, 0, y, y_stride);
+            continue;
+        }
+        for (; n_columns - t >= 2; t += 2)
+            strip(type, 2, rows, row_bytes, k, x, t, y, y_stride);
+        if (t < n_columns) strip(type, 1, rows, row_bytes, k, x, t, y, y_stride);
+    }
+}
+
+/* Sixteen rows go into a panel. */
+INLINE void fill(const int type, const uint8_t *rows, uint64_t row_bytes, uint32_t k,
+                 const struct mote_kernel_panel *panel) {
+    const struct shape shape = shape_of(type);
+    struct span s;
+    s.row_bytes = row_bytes;
+    for (uint32_t row = 0; row < MOTE_KERNEL_ROWS; row += WIDTH, rows += WIDTH * row_bytes) {
+        s.to = (struct mote_kernel_panel){panel->q + 4 * row, panel->scale + row, panel->min + row};
+        for (uint32_t done = 0; done < k; done += SPAN) {
+            s.done = k - done < SPAN ? k - SPAN : done;
+            s.first = (int)(done - s.done) / 32;
+            s.rows = rows + (uint64_t)s.done / 32 * (uint64_t)span_bytes(type) / 8;
+            add_span(type, &s, NULL, 0, &shape);
+        }
     }
 }
 
@@ -431,12 +430,18 @@ INLINE void product(const int type, const uint8_t *rows, uint64_t row_bytes, uin
                                const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,                 \
                                uint64_t y_stride) {                                                          \
         product(MOTE_TYPE_##NAME, rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);                    \
+    }                                                                                                        \
+    static void fill_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t k,                            \
+                             const struct mote_kernel_panel *panel) {                                        \
+        fill(MOTE_TYPE_##NAME, rows, row_bytes, k, panel);                                                   \
     }
 DIRECT_LIST(DIRECT)
 #undef DIRECT
 
 static void overlay_direct(struct mote_kernels *table) {
-#define OVERLAY(NAME, lower, most) table->direct[MOTE_TYPE_##NAME] = direct_##lower;
+#define OVERLAY(NAME, lower, most)                                                                           \
+    table->direct[MOTE_TYPE_##NAME] = direct_##lower;                                                        \
+    table->fill[MOTE_TYPE_##NAME] = fill_##lower;
     DIRECT_LIST(OVERLAY)
 #undef OVERLAY
 }

@@ -11,7 +11,8 @@
  * after which all that is in a block (values, packed scales, the f16 in front) lies one row per lane: a mask
  * and a shift give four values of each row to multiply with four activations that are the same for all rows,
  * and scales are unpacked for all rows at once. A span is 256 values: one superblock or eight blocks of 32.
- * It is turned piece by piece, each as it is needed.
+ * It is turned piece by piece, each as it is needed. With no column at all, a group goes into a panel instead:
+ * for more than a few columns.
  *
  * Sixteen rows are sixteen streams, too many for the hardware to run ahead of. So while a group is
  * multiplied, a few lines of the rows that follow these are asked for, in the order of the file. When and how
@@ -159,6 +160,14 @@ INLINE ints pieces(const uint8_t *p, uint64_t row_bytes) {
 
 #endif
 
+/* The high half of each lane of a, then the low half of b. */
+INLINE ints join(ints a, ints b) {
+#if WIDTH == 16
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, down(a, 16), up(b, 16));
+#else
+    return _mm256_blend_epi16(down(a, 16), up(b, 16), 0xaa);
+#endif
+}
 INLINE floats f16_high(ints v) {
     return f16_low(down(v, 16));
 }
@@ -214,12 +223,14 @@ INLINE void turn(const uint8_t *rows, uint64_t row_bytes, const int n, ints *to)
 #endif
 }
 
-/* A span of WIDTH rows, and what the columns bring to it. */
+/* A span of WIDTH rows, and what the columns bring to it, or the panel it is put into. */
 struct span {
     const uint8_t *rows; /* where it begins in the first row */
     uint64_t row_bytes;
     uintptr_t ahead; /* what to fetch next */
     int first;       /* of the blocks of 32, the first that counts */
+    struct mote_kernel_panel to;
+    uint32_t done; /* values of the panel before this span */
     struct column {
         const int8_t *q; /* from this span on, as are the others */
         const float *d;
@@ -237,10 +248,8 @@ struct shape {
     int most; /* the greatest weight, offset added */
 };
 
-static const uint8_t in_order[8] = {0, 4, 8, 12, 16, 20, 24, 28};
-
-/* sum + the n vectors of w times x[at[i]] …; most: the greatest weight. */
-INLINE ints dots(ints sum, const ints *w, const int8_t *x, const uint8_t *at, int n, int most, int as_signed);
+/* sum + the n vectors of w times x; most: the greatest weight. */
+INLINE ints dots(ints sum, const ints *w, const int8_t *x, int n, int most, int as_signed);
 
 INLINE int32_t four_values(const int8_t *x) {
     int32_t value;
@@ -262,24 +271,41 @@ INLINE void prepare(struct column *column, const struct shape *shape) {
     }
 }
 
-/* Group g of a span meets n columns: n_w vectors of four weights of each row. */
+/* Group g of a span goes into a panel. */
+INLINE void put_group(const struct span *s, int g, const struct shape *shape, const ints *w, floats scale,
+                      floats min) {
+    const ints flip = splat_int(SIGNED_128 && shape->offset == 128 ? (int32_t)0x80808080 : 0);
+    uint32_t value = s->done + (uint32_t)(g * shape->group);
+    uint64_t at = (uint64_t)value / (unsigned)shape->group * MOTE_KERNEL_ROWS;
+    uint8_t *q = s->to.q + (uint64_t)value * MOTE_KERNEL_ROWS;
+    UNROLL
+    for (int i = 0; i < shape->group / 4; i++)
+        store_ints((int32_t *)(void *)(q + 64 * i), differ(w[i], flip));
+    store_floats(s->to.scale + at, scale);
+    if (shape->has_min) store_floats(s->to.min + at, min);
+}
+
+/* Group g of a span, vectors of four weights of each row, meets n columns; or with n = 0, goes into a panel.
+ */
 INLINE void add_group(const struct span *s, floats *acc, const int n, int g, const struct shape *shape,
-                      const ints *w, const uint8_t *at, const int n_w, floats scale, floats min) {
+                      const ints *w, floats scale, floats min) {
     const int as_signed = SIGNED_128 && shape->offset == 128;
+    if (n == 0) put_group(s, g, shape, w, scale, min);
     UNROLL
     for (int c = 0; c < n; c++) {
         const struct column *column = &s->column[c];
         ints idot = splat_int(shape->has_min || as_signed ? 0 : column->group.start[g]);
-        idot = dots(idot, w, column->q + g * shape->group, at, n_w, shape->most, as_signed);
+        idot = dots(idot, w, column->q + g * shape->group, shape->group / 4, shape->most, as_signed);
         floats d = splat_float(column->d[g * shape->group / 32]);
         acc[c] = plus(acc[c], mul(to_float(idot), mul(scale, d)));
         if (shape->has_min) acc[c] = minus(acc[c], mul(min, splat_float(column->group.d_sum[g])));
     }
 }
 
-/* Asks for as much of what comes next as 32 values of WIDTH rows take, of a type of so many bytes a span. */
-INLINE void fetch(struct span *s, int bytes) {
-    int lines = (bytes * WIDTH / 8 + 63) / 64;
+/* Asks for as much of what comes next as 32 values of WIDTH rows take, of a type of so many bytes a span;
+ * not when panels are made, which have other work between them. */
+INLINE void fetch(struct span *s, const int n, int bytes) {
+    int lines = n == 0 ? 0 : (bytes * WIDTH / 8 + 63) / 64;
     UNROLL
     for (int i = 0; i < lines; i++)
         __builtin_prefetch((const void *)(s->ahead + 64 * (unsigned)i));

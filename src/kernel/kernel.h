@@ -76,6 +76,12 @@ struct mote_kernel_panel {
     float *min;   /* [K/group][16], or unused */
 };
 
+/* Bytes of a file. */
+struct mote_kernel_ahead {
+    const uint8_t *bytes;
+    uint64_t n;
+};
+
 /* Decodes n_blocks consecutive blocks of one row: q [n·elements] int8 without offset, scale and min
  * [n·elements/group]. Source: each type's layout is drawn in the file that decodes it. */
 typedef void mote_kernel_decode(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,
@@ -83,11 +89,17 @@ typedef void mote_kernel_decode(const uint8_t *blocks, uint32_t n_blocks, int8_t
 
 /* y[t·y_stride + 16·p + r] = row r of panel p · column t, for r < 16, p < n_panels (1 or 2), t < T. info says
  * group, offset, has_min. The greatest q + offset is 2·offset, 127 for offset 64, 255 for 128; where there is
- * a min, 15 if a block has no more than five bits a value and 31 if it has. */
+ * a min, 15 if a block has no more than five bits a value and 31 if it has. ahead: what will be wanted next;
+ * it may be fetched into the cache meanwhile. */
 typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
                                   const struct mote_kernel_panel *panels, uint32_t n_panels, uint32_t k,
                                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                                  uint64_t y_stride);
+                                  uint64_t y_stride, struct mote_kernel_ahead ahead);
+
+/* Makes a panel of sixteen rows of K ≥ MOTE_KERNEL_SPAN values as they lie in a file, row_bytes apart. Reads
+ * nothing past a row's last block. */
+typedef void mote_kernel_fill(const uint8_t *rows, uint64_t row_bytes, uint32_t k,
+                              const struct mote_kernel_panel *panel);
 
 /* The same for n_rows rows (a multiple of 16) as they lie in a file, row_bytes apart, without a panel; T at
  * most MOTE_KERNEL_DIRECT, K at least MOTE_KERNEL_SPAN. Reads nothing past a row's last block, though it asks
@@ -152,6 +164,7 @@ struct mote_kernels {
     mote_kernel_decode *decode[MOTE_BASE_TYPE_END]; /* NULL: not a quantized type */
     /* Interleaves: rows q16 [16][n] int8 (n a multiple of 32) with offset added → panel [n/4][16][4]. */
     void (*interleave)(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel);
+    mote_kernel_fill *fill[MOTE_BASE_TYPE_END]; /* NULL: by decode and interleave */
     mote_kernel_multiply *multiply;
     mote_kernel_direct *direct[MOTE_BASE_TYPE_END]; /* NULL: by panel */
     mote_kernel_dot *dot_f32, *dot_f16, *dot_bf16;

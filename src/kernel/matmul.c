@@ -7,6 +7,7 @@
  *                                  scales, mins turned by 90°   ──► scale, min      [K/group][16]
  *     two panels × all T columns ── multiply ──► y
  *
+ * or, where the machine has it, by fill from the file to the panel at once,
  * so that a weight is decoded once however many columns there are, and is read from the file in order. A few
  * columns do not pay for that: where there is a direct product of the type, they take it. Float
  * weights need no panel: a few rows at a time, held in cache, meet every column.
@@ -24,9 +25,9 @@ enum {
     PANELS = 2,          /* that meet all columns together */
     FLOAT_ROWS = 16,     /* float rows that meet all columns before the next */
     REST = 4,            /* columns that the rows of an incomplete panel meet at a time */
-    FETCH = 16,          /* columns between which some of the next rows are asked for */
-    LINE = 64,           /* bytes that one request brings */
-    DIRECT_COLUMNS = 12, /* up to which few columns at a time, each decoding anew, beat a panel made once */
+    DIRECT_COLUMNS = 12, /* up to which few columns at a time, each decoding anew, beat a panel made once … */
+    FILL_COLUMNS = 4,    /* … and if that is made by fill, … */
+    WIDE_COLUMNS = 8,    /* … out of so many bytes that panels weigh no more than the file's */
     DIRECT_ROWS = 64,    /* that stay in cache while they meet those columns */
 };
 
@@ -78,6 +79,10 @@ static void fill_panel(const struct mote_kernels *kernels, const struct mote_bas
                        const struct scratch *scratch, const struct mote_kernel_panel *panel) {
     mote_kernel_decode *decode = kernels->decode[w->type];
     const uint8_t *data = w->data + row * w->row_bytes;
+    if (kernels->fill[w->type] && n_rows == MOTE_KERNEL_ROWS && w->k >= MOTE_KERNEL_SPAN) {
+        kernels->fill[w->type](data, w->row_bytes, w->k, panel);
+        return;
+    }
     if (n_rows < MOTE_KERNEL_ROWS) {
         memset(scratch->scale, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->scale);
         memset(scratch->min, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->min);
@@ -97,23 +102,6 @@ static void fill_panel(const struct mote_kernels *kernels, const struct mote_bas
     }
 }
 
-/* Panels times all columns. Meanwhile the rows that come next, n_bytes of the file, are fetched from memory:
- * decoding takes a little from each of sixteen rows, which no prefetcher of a machine foresees. */
-static void multiply_panels(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
-                            const struct scratch *scratch, uint32_t n_panels, uint32_t k,
-                            const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
-                            const uint8_t *next, uint64_t n_bytes) {
-    uint64_t share = n_bytes / ((n_columns + FETCH - 1) / FETCH) + LINE, fetched = 0;
-    for (uint64_t t = 0; t < n_columns; t += FETCH) {
-        uint32_t n = n_columns - t < FETCH ? (uint32_t)(n_columns - t) : FETCH;
-        uint64_t end = fetched + share < n_bytes ? fetched + share : n_bytes;
-        for (; fetched < end; fetched += LINE)
-            __builtin_prefetch(next + fetched);
-        struct mote_kernel_x8 some = {x->q + t * k, x->scale + t * (k / 32), x->sum + t * (k / 16)};
-        kernels->multiply(info, scratch->panel, n_panels, k, &some, n, y + t * y_stride, y_stride);
-    }
-}
-
 /* n_rows < 16 rows in a panel: whole columns of it are made beside y, and what counts is copied. */
 static void multiply_rest(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                           const struct mote_kernel_panel *panel, uint32_t n_rows, uint32_t k,
@@ -122,7 +110,8 @@ static void multiply_rest(const struct mote_kernels *kernels, const struct mote_
         struct mote_kernel_x8 some = {x->q + t * k, x->scale + t * (k / 32), x->sum + t * (k / 16)};
         uint32_t n = n_columns - t < REST ? (uint32_t)(n_columns - t) : REST;
         float whole[REST][MOTE_KERNEL_ROWS];
-        kernels->multiply(info, panel, 1, k, &some, n, whole[0], MOTE_KERNEL_ROWS);
+        kernels->multiply(info, panel, 1, k, &some, n, whole[0], MOTE_KERNEL_ROWS,
+                          (struct mote_kernel_ahead){0});
         for (uint32_t c = 0; c < n; c++)
             memcpy(y + (t + c) * y_stride, whole[c], n_rows * sizeof *y);
     }
@@ -151,7 +140,10 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
                              const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
                              const struct scratch *scratch) {
     mote_kernel_direct *direct = kernels->direct[w->type];
-    if (direct && n_columns <= DIRECT_COLUMNS && w->k >= MOTE_KERNEL_SPAN) {
+    uint32_t most = !kernels->fill[w->type]        ? DIRECT_COLUMNS
+                    : info->bytes > info->elements ? WIDE_COLUMNS
+                                                   : FILL_COLUMNS;
+    if (direct && n_columns <= most && w->k >= MOTE_KERNEL_SPAN) {
         uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
         multiply_direct(direct, w, row0, n_rows, x, n_columns, y, y_stride);
         row0 += n_rows;
@@ -162,10 +154,13 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
         for (uint32_t p = 0; p < n_panels; p++)
             fill_panel(kernels, info, w, row0 + p * n_rows, n_rows, scratch, &scratch->panel[p]);
         if (n_panels) {
+            /* the rows that come next are fetched meanwhile: to make a panel takes a little from each of
+             * sixteen, which no prefetcher of a machine foresees */
             uint32_t next = row0 + n_panels * n_rows, n_next = row1 - next;
             if (n_next > PANELS * MOTE_KERNEL_ROWS) n_next = PANELS * MOTE_KERNEL_ROWS;
-            multiply_panels(kernels, info, scratch, n_panels, w->k, x, n_columns, y + row0, y_stride,
-                            w->data + next * w->row_bytes, n_next * w->row_bytes);
+            kernels->multiply(
+                info, scratch->panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
+                (struct mote_kernel_ahead){w->data + next * w->row_bytes, n_next * w->row_bytes});
         } else {
             n_panels = 1;
             n_rows = row1 - row0;

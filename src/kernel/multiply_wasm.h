@@ -266,7 +266,8 @@ PART void prepare(const struct mote_base_type_info *info, const struct mote_kern
 
 static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
                      uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
-                     float *y, uint64_t y_stride) {
+                     float *y, uint64_t y_stride, struct mote_kernel_ahead ahead) {
+    (void)ahead;
     struct columns columns;
     tile_fn *run = info->has_min ? tile_min : RELAXED && info->offset == WIDE ? tile_wide : tile_offset;
     for (uint32_t t = 0; t < n_columns; t += COLUMNS) {

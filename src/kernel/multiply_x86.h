@@ -33,7 +33,8 @@
 MOTE_BASE_TYPE_LIST(ONE_CORRECTION)
 #undef ONE_CORRECTION
 
-enum { VECTORS = 2, WIDEST = 4 }; /* of a tile: vectors of rows, columns */
+enum { VECTORS = 2, WIDEST = 4 };   /* of a tile: vectors of rows, columns */
+enum { LINE = 64, MOST_LINES = 8 }; /* bytes of a line of the cache, and of these, how many a group fetches */
 
 INLINE int32_t four_values(const int8_t *x) {
     int32_t value;
@@ -53,6 +54,8 @@ struct shape {
 struct rows {
     const uint8_t *q[VECTORS]; /* [K/4] 64 bytes apart */
     const float *scale[VECTORS], *min[VECTORS];
+    uintptr_t ahead, end; /* what to fetch meanwhile */
+    uint32_t lines;       /* of it in each group */
 };
 
 /* What one column brings to each of WIDTH groups besides its values. */
@@ -75,9 +78,12 @@ INLINE void prepare(struct column *to, const struct mote_kernel_x8 *x, uint64_t 
         store_ints(to->start, mul_ints(sum, splat_int(-offset)));
 }
 
-/* idot += the products of one group; x [n] of k values apart. */
-INLINE void group_dots(ints idot[][VECTORS], const uint8_t *const q[VECTORS], const int8_t *x, uint32_t k,
+/* idot += the products of one group; x [n] of k values apart. Lines are asked for one at a time: a few at
+ * once would keep what comes from the level-2 cache waiting. */
+INLINE void group_dots(ints idot[][VECTORS], const struct rows *rows, const int8_t *x, uint32_t k,
                        struct shape shape, const int n) {
+    const uint8_t *const *q = rows->q;
+    const uint32_t lines = rows->ahead < rows->end ? rows->lines : 0;
     UNROLL
     for (uint32_t i = 0; i < shape.group / 4; i += shape.steps) {
         ints sum[WIDEST][VECTORS];
@@ -92,6 +98,7 @@ INLINE void group_dots(ints idot[][VECTORS], const uint8_t *const q[VECTORS], co
             UNROLL
             for (int v = 0; v < VECTORS; v++)
                 w[v] = ready(q[v] + 64 * j, shape.as_signed);
+            if (j < lines) __builtin_prefetch((const void *)(rows->ahead + LINE * j));
             UNROLL
             for (int c = 0; c < n; c++) {
                 ints values = splat_int(four_values(x + (uint64_t)c * k + 4 * j));
@@ -108,9 +115,9 @@ INLINE void group_dots(ints idot[][VECTORS], const uint8_t *const q[VECTORS], co
     }
 }
 
-INLINE void tile(struct rows rows, uint32_t k, struct shape shape, uint8_t offset,
-                 const struct mote_kernel_x8 *x, uint64_t column, const int n, float *const y[VECTORS],
-                 uint64_t y_stride) {
+INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t offset,
+                      const struct mote_kernel_x8 *x, uint64_t column, const int n, float *const y[VECTORS],
+                      uint64_t y_stride) {
     const int8_t *values = x->q + column * k;
     const int has_start = !shape.has_min && !shape.as_signed;
     uint32_t n_groups = k / shape.group;
@@ -133,7 +140,8 @@ INLINE void tile(struct rows rows, uint32_t k, struct shape shape, uint8_t offse
                 UNROLL
             for (int v = 0; v < VECTORS; v++)
                 idot[c][v] = splat_int(has_start && !NARROW ? columns[c].start[g] : 0);
-            group_dots(idot, rows.q, values, k, shape, n);
+            group_dots(idot, &rows, values, k, shape, n);
+            rows.ahead += LINE * rows.lines;
             UNROLL
             for (int v = 0; v < VECTORS; v++) {
                 floats s = load_floats(rows.scale[v]);
@@ -158,24 +166,25 @@ INLINE void tile(struct rows rows, uint32_t k, struct shape shape, uint8_t offse
         UNROLL
     for (int v = 0; v < VECTORS; v++)
         store_floats(y[v] + (column + (unsigned)c) * y_stride, acc[c][v]);
+    return rows.ahead;
 }
 
 /* All columns of two vectors of rows, in tiles as wide as are left. */
-INLINE void strip(const struct rows *rows, uint32_t k, struct shape shape, uint8_t offset,
+INLINE void strip(struct rows *rows, uint32_t k, struct shape shape, uint8_t offset,
                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *const y[VECTORS],
                   uint64_t y_stride) {
     uint32_t t = 0;
     for (; n_columns - t >= 4; t += 4)
-        tile(*rows, k, shape, offset, x, t, 4, y, y_stride);
+        rows->ahead = tile(*rows, k, shape, offset, x, t, 4, y, y_stride);
     if (n_columns - t >= 2) {
-        tile(*rows, k, shape, offset, x, t, 2, y, y_stride);
+        rows->ahead = tile(*rows, k, shape, offset, x, t, 2, y, y_stride);
         t += 2;
     }
     if (n_columns - t >= 1) tile(*rows, k, shape, offset, x, t, 1, y, y_stride);
 }
 
 /* The shapes that occur, and which of them a type has: dot() in 32 bits never overflows in a group. */
-INLINE void choose(const struct mote_base_type_info *info, const struct rows *rows, uint32_t k,
+INLINE void choose(const struct mote_base_type_info *info, struct rows *rows, uint32_t k,
                    const struct mote_kernel_x8 *x, uint32_t n_columns, float *const y[VECTORS],
                    uint64_t y_stride) {
 #define STRIP(group, steps, has_min, as_signed)                                                              \
@@ -208,11 +217,17 @@ INLINE void choose(const struct mote_base_type_info *info, const struct rows *ro
 
 static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
                      uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
-                     float *y, uint64_t y_stride) {
+                     float *y, uint64_t y_stride, struct mote_kernel_ahead ahead) {
     enum { STRIDE = WIDTH * VECTORS }; /* rows of a tile */
+    uint32_t n_strides = (n_panels * MOTE_KERNEL_ROWS + STRIDE - 1) / STRIDE;
+    uint64_t n_tiles = (uint64_t)(n_columns + WIDEST - 1) / WIDEST * n_strides;
+    uint64_t lines = (ahead.n / LINE + n_tiles * (k / info->group)) / (n_tiles * (k / info->group));
     for (uint32_t row = 0; row < n_panels * MOTE_KERNEL_ROWS; row += STRIDE) {
         struct rows rows;
         float *to[VECTORS];
+        rows.ahead = (uintptr_t)ahead.bytes + ahead.n / n_strides * (row / STRIDE);
+        rows.end = (uintptr_t)ahead.bytes + ahead.n;
+        rows.lines = lines < MOST_LINES ? (uint32_t)lines : MOST_LINES;
         for (uint32_t v = 0; v < VECTORS; v++) {
             /* a panel without a second one is its own neighbour */
             uint32_t at = row + v * WIDTH < n_panels * MOTE_KERNEL_ROWS ? row + v * WIDTH : row;

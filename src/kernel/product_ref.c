@@ -85,7 +85,8 @@ static void multiply_panel(const struct mote_base_type_info *info, const struct 
 
 static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
                      uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
-                     float *y, uint64_t y_stride) {
+                     float *y, uint64_t y_stride, struct mote_kernel_ahead ahead) {
+    (void)ahead;
     for (uint32_t p = 0; p < n_panels; p++)
         multiply_panel(info, &panels[p], k, x, n_columns, y + p * MOTE_KERNEL_ROWS, y_stride);
 }

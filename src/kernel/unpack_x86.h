@@ -273,13 +273,11 @@ INLINE void strip_unpacked(const struct kind *kind, const struct shape *shape, c
             s.column[c].q = in_its_order[c];
         }
         for (int block = (int)(done - value) / 32; block < 8; block++) {
-            fetch(&s, kind->bytes);
+            fetch(&s, n, kind->bytes);
             const int n_w = shape->group / 4, g = block * 8 / n_w;
-            add_group(&s, acc, n, g, shape, u.w + g * n_w, in_order, n_w, u.scale[g],
-                      u.min[shape->has_min ? g : 0]);
+            add_group(&s, acc, n, g, shape, u.w + g * n_w, u.scale[g], u.min[shape->has_min ? g : 0]);
             if (shape->group == 16)
-                add_group(&s, acc, n, g + 1, shape, u.w + g * n_w + n_w, in_order, n_w, u.scale[g + 1],
-                          u.min[0]);
+                add_group(&s, acc, n, g + 1, shape, u.w + g * n_w + n_w, u.scale[g + 1], u.min[0]);
         }
     }
     UNROLL

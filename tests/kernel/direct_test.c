@@ -87,6 +87,59 @@ static void check(uint32_t type, uint32_t n, uint32_t k, uint32_t t, enum fillin
     close_problem(&p);
 }
 
+/* A panel made by fill is that of decode and interleave. */
+static void check_fill(uint32_t type, uint32_t k) {
+    struct problem p;
+    struct mote_kernels reference;
+    struct guard q_guard, scale_guard, min_guard;
+    mote_kernel_select(&reference, 0);
+    open_problem(&p, type, 16, k, 1, random_below(2) ? random_below(67) : 0, ORDINARY);
+    uint32_t group = p.info->group, n_groups = k / group;
+    int8_t *rows = malloc(16 * (size_t)k);
+    float *scale = malloc(16 * sizeof *scale * n_groups), *min = malloc(16 * sizeof *min * n_groups);
+    for (uint32_t r = 0; r < 16; r++)
+        reference.decode[type](p.rows + r * p.row_bytes, k / p.info->elements, rows + r * k,
+                               scale + r * n_groups, min + r * n_groups);
+    FOR_EACH_CPU(cpu) {
+        struct mote_kernels kernels;
+        mote_kernel_select(&kernels, cpu);
+        if (!kernels.fill[type]) continue;
+        struct mote_kernel_panel panel = {guard_open(&q_guard, 16 * (size_t)k),
+                                          guard_open(&scale_guard, 16 * sizeof *scale * n_groups),
+                                          guard_open(&min_guard, 16 * sizeof *min * n_groups)};
+        kernels.fill[type](p.rows, p.row_bytes, k, &panel);
+        for (uint32_t r = 0; r < 16; r++) {
+            for (uint32_t i = 0; i < k; i++)
+                assert_int_equal(panel.q[i / 4 * 64 + r * 4 + i % 4],
+                                 (uint8_t)(rows[r * k + i] + p.info->offset));
+            for (uint32_t g = 0; g < n_groups; g++) {
+                check_floats(&panel.scale[g * 16 + r], &scale[r * n_groups + g], 1, p.info->name, cpu);
+                if (p.info->has_min)
+                    check_floats(&panel.min[g * 16 + r], &min[r * n_groups + g], 1, p.info->name, cpu);
+            }
+        }
+        guard_close(&q_guard);
+        guard_close(&scale_guard);
+        guard_close(&min_guard);
+    }
+    free(rows);
+    free(scale);
+    free(min);
+    close_problem(&p);
+}
+
+static void fill_is_the_same_everywhere(void **state) {
+    (void)state;
+    struct mote_kernels kernels;
+    mote_kernel_select(&kernels, mote_posix_cpu());
+    for (int i = 0; i < N_TYPES; i++) {
+        uint32_t type = type_numbers[i];
+        if (!kernels.fill[type]) continue;
+        for (uint32_t k = 256; k <= 1100; k += mote_base_type_describe(type)->elements)
+            check_fill(type, k);
+    }
+}
+
 static void direct_is_the_same_everywhere(void **state) {
     (void)state;
     for (int i = 0; i < N_TYPES; i++) {
@@ -197,6 +250,7 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(direct_is_the_same_everywhere),
+        cmocka_unit_test(fill_is_the_same_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,8 @@ enum { N_TYPES = sizeof type_numbers / sizeof *type_numbers };
 
 /* ---- multiply and interleave ---- */
 
+static const struct mote_kernel_ahead nothing;
+
 struct problem {
     struct guard guards[6];
     struct mote_kernel_panel panels[2];
@@ -77,11 +79,12 @@ static void check_multiply(const struct mote_base_type_info *info, uint32_t k, u
     const struct mote_kernel_panel *panels = p.panels + 2 - n_panels;
     float *want = guard_open(&want_guard, n * sizeof *want);
     mote_kernel_select(&reference, 0);
-    reference.multiply(info, panels, n_panels, k, &p.x, t, want, stride);
+    reference.multiply(info, panels, n_panels, k, &p.x, t, want, stride, nothing);
     FOR_EACH_CPU(cpu) {
         float *got = guard_open(&got_guard, n * sizeof *got);
         mote_kernel_select(&kernels, cpu);
-        kernels.multiply(info, panels, n_panels, k, &p.x, t, got, stride);
+        kernels.multiply(info, panels, n_panels, k, &p.x, t, got, stride,
+                         (struct mote_kernel_ahead){panels[0].q, random_below(1000)});
         check_floats(got, want, n, info->name, cpu); /* what lies between columns is still the canary */
         guard_close(&got_guard);
     }
@@ -116,7 +119,7 @@ static void multiply_is_the_sum(void **state) {
         uint32_t k = 512, t = 3;
         float y[3 * 32];
         fill_problem(&p, info, k, t, ORDINARY);
-        reference.multiply(info, p.panels, 2, k, &p.x, t, y, 32);
+        reference.multiply(info, p.panels, 2, k, &p.x, t, y, 32, nothing);
         for (uint32_t c = 0; c < t; c++) {
             for (uint32_t row = 0; row < 32; row++) {
                 const struct mote_kernel_panel *panel = &p.panels[row / 16];
@@ -338,7 +341,7 @@ static void bench_multiply(const struct mote_kernels *kernels, uint32_t type, do
         float y[64 * 32];
         double ns;
         fill_problem(&p, info, k, t, ORDINARY);
-        BEST_NS(ns, kernels->multiply(info, p.panels, 2, k, &p.x, t, y, 32));
+        BEST_NS(ns, kernels->multiply(info, p.panels, 2, k, &p.x, t, y, 32, nothing));
         printf("  multiply %-5s group %u T=%-3u %6.1f GMAC/s %3.0f %% %8.0f cycles\n", info->name,
                info->group, t, 32.0 * k * t / ns, peak ? 3200.0 * k * t / ns / peak : 0, ns * ghz);
         close_problem(&p);
