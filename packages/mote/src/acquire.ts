@@ -86,11 +86,7 @@ async function useEntry<T>(entry: Entry, args: DownloadArgs, host: Host, use: (s
             await entry.save().catch(() => undefined);
             return await use(new EntrySource(entry));
         }
-        if (args.parts[0]!.kind === "stored") {
-            await entry.close();
-            await entry.storage.remove(entry.folder);
-            throw new MoteError("notfound", `no stored model '${entry.meta.sources[0]}'`);
-        }
+        if (args.parts[0]!.kind === "stored") throw new MoteError("notfound", `no stored model '${entry.meta.sources[0]}'`);
         host.progress.at("connecting");
         const parts = await inspectAll(entry.meta.sources, args, host.signal);
         let done = Ranges.parse(entry.meta.done, entry.meta.size);
@@ -116,8 +112,14 @@ async function useEntry<T>(entry: Entry, args: DownloadArgs, host: Host, use: (s
         } finally {
             if (!entry.meta.complete) await entry.save(entry.meta.parts.length > 0 ? done : new Ranges()).catch(() => undefined);
         }
+    } catch (error) {
+        // A file that is no model is not kept: the next call fetches it anew.
+        if (error instanceof MoteError && error.code === "format" && args.parts[0]!.kind === "url") entry.restart();
+        throw error;
     } finally {
         await entry.close();
+        const nothing = !entry.meta.complete && entry.meta.done.length === 0;
+        if (nothing) await entry.storage.remove(entry.folder).catch(() => undefined);
     }
 }
 

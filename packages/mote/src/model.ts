@@ -121,10 +121,6 @@ export class Model {
         return this.#remote.close();
     }
 
-    [Symbol.asyncDispose](): Promise<void> {
-        return this.close();
-    }
-
     /** @internal */
     generate(start: Start, options: ChatOptions): Generation {
         const { signal, ...rest } = options;

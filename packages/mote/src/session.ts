@@ -92,10 +92,6 @@ export class Session {
     close(): Promise<void> {
         return this.#remote.call<void>("closeSession", { session: this.#id });
     }
-
-    [Symbol.asyncDispose](): Promise<void> {
-        return this.close();
-    }
 }
 
 function isMessages(content: ChatMessage[] | ArrayLike<number>): content is ChatMessage[] {
