@@ -185,6 +185,6 @@ if (
     process.exit(1);
   });
   server.listen(Number(values.port), "127.0.0.1", () => {
-    console.log(`http://localhost:${server.address().port}/`);
+    console.log(`The page is at http://localhost:${server.address().port}/ until Ctrl-C.`);
   });
 }

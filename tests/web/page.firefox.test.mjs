@@ -89,8 +89,12 @@ check('stops', async () => {
     await click('New conversation');
     await type('#composer', 'Once upon a time');
     await click('Send');
-    await until(() => document.querySelector('.answer .text')?.innerText.length > 20);
-    await click('Stop');
+    // In one go: a whole answer takes a fraction of a second.
+    await until(() => {
+        if (!(document.querySelector('.answer .text')?.innerText.length > 20)) return false;
+        document.querySelector('[aria-label=Stop]').click();
+        return true;
+    });
     await until(() => document.querySelector('.figures')?.innerText.includes('Stopped'));
 });
 

@@ -3,7 +3,7 @@
 // Settings: the system prompt of this conversation, how tokens are picked, and how models are loaded.
 
 import { signal } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { draftSystem, setSystem } from "../action.ts";
 import { engine, load } from "../model/engine.ts";
 import { running } from "../model/answer.ts";
@@ -151,7 +151,8 @@ function Field({ name, title, unit, empty, hint }: FieldProps) {
     const { min, max } = RANGES[name];
     const value = settings.value[name];
     const [text, setText] = useState(value === null ? "" : String(value));
-    useEffect(() => setText(value === null ? "" : String(value)), [value]);
+    // Before anything more is typed.
+    useLayoutEffect(() => setText(value === null ? "" : String(value)), [value]);
     const read = text.trim() === "" ? null : Number(text);
     const sound = read === null ? empty !== undefined : inRange(name, read);
     const notes = [hint, sound ? "" : `A whole number from ${min} to ${max.toLocaleString("en")}.`]
