@@ -38,18 +38,18 @@ struct pack_data {
     uint8_t code[16376];
 };
 
-struct pack_model { /* starts as zeros */
-    /* 12 bits of a probability, 4 of a count; zero is a half and no count */
-    uint16_t slot[PACK_CONTEXTS][1 << PACK_SLOT_BITS];
+struct pack_model {                /* starts as zeros */
+    uint32_t probability;          /* of a 1 at hand, of 4096 */
+    uint32_t bits, n;              /* of this byte so far, below a 1; bytes before it */
+    uint32_t last;                 /* four of them */
     uint16_t *seen[PACK_CONTEXTS]; /* the slots of the bit at hand */
     uint32_t context[PACK_CONTEXTS];
     int32_t opinion[PACK_CONTEXTS];
-    int32_t weight[256][PACK_CONTEXTS]; /* less PACK_WEIGHT; by the bits of this byte so far */
-    uint32_t probability;               /* of a 1 at hand, of 4096 */
-    uint32_t bits, n;                   /* of this byte so far, below a 1; bytes before it */
-    uint32_t last;                      /* four of them */
     int32_t step[PACK_COUNT + 1];       /* 65536 / (count + 1.5) */
+    int32_t weight[256][PACK_CONTEXTS]; /* less PACK_WEIGHT; by the bits of this byte so far */
     int16_t stretch[4096], squash[4096];
+    /* 12 bits of a probability, 4 of a count; zero is a half and no count */
+    uint16_t slot[PACK_CONTEXTS][1 << PACK_SLOT_BITS];
 };
 
 static inline void pack_begin(struct pack_model *m) {
