@@ -36,3 +36,4 @@ $(foreach level,$(WASM_KERNEL_LEVELS),$(eval $(call wasm-kernel-level,$(level)))
 .PHONY: wasm-kernel-programs
 wasm-kernel-programs: $(WASM_KERNEL_X)
 .SECONDARY: $(WASM_KERNEL_O)
+-include $(wildcard $(WASM_KERNEL_O:=.d))
