@@ -110,7 +110,8 @@ for suite in "$@"; do
         fi
         ;;
     wasm)
-        build wasm-modules "$MOTE" "$BUILD/mote-synth"
+        build wasm-modules wasm-kernel-programs "$MOTE" "$BUILD/mote-synth"
+        one wasm kernel.test.mjs node --test --test-reporter=tap tests/wasm/kernel.test.mjs
         one wasm module.test.mjs node --test --test-reporter=tap tests/wasm/module.test.mjs
         one wasm "sizes and imports" tools/wasm-check.mjs
         ;;
