@@ -118,6 +118,7 @@ export class Entry {
     #saved = 0;
     #bytesSaved = 0;
     #closed = false;
+    #busy = false;
 
     private constructor(
         readonly storage: Storage,
@@ -155,15 +156,17 @@ export class Entry {
         }
     }
 
-    /** Writes meta.json if much has come, or time has passed, since it was written. Data is flushed first, so that meta
-     * never says more than there is. */
+    /** Writes meta.json if bytes came, and some time has passed, since it was written; not while it is still being
+     * written. Data is flushed first, so that meta never says more than there is. */
     saveSometimes(done: Ranges): void {
         const now = performance.now();
         const bytes = done.bytes;
-        if (now - this.#saved < 300 || bytes === this.#bytesSaved) return;
+        if (this.#busy || now - this.#saved < 300 || bytes === this.#bytesSaved) return;
+        this.#busy = true;
         this.#saved = now;
         this.#bytesSaved = bytes;
-        this.save(done).catch(() => undefined);
+        const finished = (): void => void (this.#busy = false);
+        this.save(done).then(finished, finished);
     }
 
     async save(done?: Ranges): Promise<void> {
