@@ -9,7 +9,7 @@ import { answerable, continues, failure, running, textOf } from "../model/answer
 import { engine, lastKey } from "../model/engine.ts";
 import { entries } from "../model/library.ts";
 import { MoteError } from "mote";
-import { type Conversation, LIMITS } from "../store/conversation.ts";
+import { type Conversation, LIMITS, type Message as Data, titleOf } from "../store/conversation.ts";
 import { find } from "../store/conversations.ts";
 import { explain } from "../words.ts";
 import { Announcer } from "./announcer.tsx";
@@ -21,13 +21,13 @@ import { LoadingBar } from "./progress.tsx";
 export function Chat({ id }: { id: string | undefined }) {
     const conversation = id ? find(id) : undefined;
     const messages = conversation?.messages ?? [];
-    const last = messages.at(-1);
     return (
         <section class="chat" aria-label="Conversation" data-empty={messages.length === 0}>
             {messages.length === 0 && <Beam />}
-            <Scroller key={id} follow={last ? textOf(last).length : 0}>
+            <Scroller key={id} last={messages.at(-1)}>
                 {conversation && messages.length > 0 ? (
                     <div class="messages">
+                        <h1 class="hidden">{titleOf(conversation)}</h1>
                         {conversation.system && <p class="system">{conversation.system}</p>}
                         {messages.map((message, i) => (
                             <Message
@@ -52,7 +52,9 @@ export function Chat({ id }: { id: string | undefined }) {
 }
 
 /** Stays at the end while text comes, unless the reader has gone up. */
-function Scroller({ follow, children }: { follow: number; children: preact.ComponentChildren }) {
+function Scroller({ last, children }: { last: Data | undefined; children: preact.ComponentChildren }) {
+    // Read here and not above, so that the text that comes draws this, and not the whole conversation.
+    const follow = last ? textOf(last).length : 0;
     const ref = useRef<HTMLDivElement>(null);
     const atEnd = useRef(true);
     const [away, setAway] = useState(false);

@@ -84,7 +84,8 @@ function Memory({ now }: { now: Extract<typeof engine.value, { state: "ready" }>
             </dd>
             <dt>Context</dt>
             <dd>
-                {Math.min(stats.positions, info.contextLength).toLocaleString("en")} of {info.contextLength.toLocaleString("en")}
+                {Math.min(stats.positions, info.contextLength).toLocaleString("en")} of{" "}
+                {info.contextLength.toLocaleString("en")}
             </dd>
             <dt>Engine</dt>
             <dd>
