@@ -38,8 +38,9 @@ PART void nibbles(const uint8_t *p, const int8_t table[16], int8_t *q) {
 }
 
 /* Of the bits of each number, one for each of 16 values: all ones where it is set. half: the upper 16. */
-PART vector mask16(uint32_t bits, int half) {
-    const vector bit = wasm_u8x16_const(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128);
+INLINE vector mask16(uint32_t bits, int half) {
+    static const uint8_t one_each[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const vector bit = load(opaque(one_each));
     bits >>= 16 * half;
     const uint64_t eight = 0x0101010101010101;
     vector v = wasm_u64x2_make((bits & 255) * eight, (bits >> 8 & 255) * eight);
@@ -265,7 +266,8 @@ INLINE vector entries(const uint16_t *book, const uint16_t index[4]) {
 
 /* The sixteen nibbles of 64 bits. */
 INLINE vector nibbles_in_order(vector v) {
-    vector four = wasm_i8x16_splat(15), high = wasm_v128_and(wasm_u16x8_shr(v, 4), four);
+    static const uint32_t low_halves = 0x0f0f0f0f;
+    vector four = load_splat(opaque(&low_halves)), high = wasm_v128_and(wasm_u16x8_shr(v, 4), four);
     return wasm_i8x16_shuffle(wasm_v128_and(v, four), high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
                               7, 23);
 }
@@ -274,7 +276,8 @@ INLINE vector nibbles_in_order(vector v) {
  * has the magnitudes at 0, 1, 2 and again at 0, 4, 8. */
 PART void put_twos(const uint16_t *book, const uint16_t index[4], const int8_t table[16], uint32_t signs,
                    int8_t *q) {
-    const vector each = wasm_i16x8_const_splat(0x0c03);
+    static const uint32_t one_of_two = 0x0c030c03;
+    const vector each = load_splat(opaque(&one_of_two));
     vector pairs = nibbles_in_order(entries(book, index)), of = load(table);
     vector low = wasm_i8x16_shuffle(pairs, pairs, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
     vector high =
