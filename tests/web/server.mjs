@@ -6,6 +6,7 @@
 //     rate=N      bytes a second for each connection       cut=N      connections end after N bytes
 //     plain=1     ranges are ignored                       unsized=1  and the length is not told
 //     lie=range   answers with another range               lie=total  with another total, after the first request
+//     lie=huge    with a total of petabytes                lie=etag   with another ETag each time
 //     etag=X      the file's ETag                          fail=N     the first N requests fail with 503
 //     hide=1      Content-Range is not shown (as across origins without Access-Control-Expose-Headers)
 //
@@ -65,7 +66,7 @@ export async function serve({ pkg, models }) {
         if (match && !how.has('plain')) {
             [from, to, status] = [Number(match[1]), Math.min(Number(match[2]) + 1, size), 206];
             const shift = how.get('lie') === 'range' && from > 0 ? 1 : 0;
-            const total = how.get('lie') === 'total' && from > 0 ? size + 1 : size;
+            const total = how.get('lie') === 'huge' ? 9e15 : how.get('lie') === 'total' && from > 0 ? size + 1 : size;
             if (!how.has('hide')) headers['Content-Range'] = `bytes ${from + shift}-${to - 1 + shift}/${total}`;
         }
         if (how.has('etag')) headers.ETag = `"${how.get('etag')}"`;

@@ -62,12 +62,14 @@ export class Download {
                 await this.#segment(segment, signal);
             }
         };
-        try {
-            await Promise.all(Array.from({ length: this.run.connections }, work));
-        } catch (error) {
+        // One failure stops the others, and all have stopped before it is told: none writes any more.
+        let failure: { error: unknown } | undefined;
+        const failed = (error: unknown): void => {
+            failure ??= { error };
             own.abort();
-            throw error;
-        }
+        };
+        await Promise.all(Array.from({ length: this.run.connections }, () => work().catch(failed)));
+        if (failure) throw (failure as { error: unknown }).error;
     }
 
     /** The next piece that nobody has claimed, within one part. */
