@@ -171,7 +171,8 @@ static void encode_q4_k(const float *x, size_t n_blocks, uint8_t *out) {
         }
         memset(n, 0, 128);
         for (int j = 0; j < 256; j++) {
-            float each = d * (float)s[j / 32], least = dmin * (float)m[j / 32];
+            int g = j / 32;
+            float each = d * (float)s[g], least = dmin * (float)m[g];
             int q = each > 0 ? nearest((values[j] + least) / each, 0, 15) : 0;
             n[j / 64 * 32 + j % 32] |= (uint8_t)(q << j / 32 % 2 * 4);
         }
@@ -217,7 +218,8 @@ static void encode_q6_k(const float *x, size_t n_blocks, uint8_t *out) {
         for (int g = 0; g < 16; g++)
             sc[g] = (uint8_t)(d != 0 ? nearest(scale[g] / d, -128, 127) : 0);
         for (int j = 0; j < 256; j++) {
-            float each = d * (float)(int8_t)sc[j / 16];
+            int g = j / 16;
+            float each = d * (float)(int8_t)sc[g];
             int q = 32 + (each != 0 ? nearest(values[j] / each, -32, 31) : 0);
             n[j / 128 * 64 + j % 64] |= (uint8_t)((q & 15) << j / 64 % 2 * 4);
             h[j / 128 * 32 + j % 32] |= (uint8_t)(q >> 4 << j / 32 % 4 * 2);

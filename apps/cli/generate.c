@@ -133,11 +133,8 @@ static int feed_prompt(struct cli_generator *generator, const mote_token *prompt
 static int emit(FILE *out, struct cli_buffer *answer, const char *text, size_t n) {
     if (!n) return CLI_OK;
     if (answer && !cli_buffer_append(answer, text, n)) return cli_fail(CLI_MEMORY, "not enough memory");
-    if (isatty(fileno(out)))
-        cli_print_answer(out, text, n);
-    else
-        fwrite(text, 1, n, out);
-    if (!ferror(out) && !fflush(out)) return CLI_OK;
+    int written = isatty(fileno(out)) ? cli_print_answer(out, text, n) : fwrite(text, 1, n, out) == n;
+    if (written && !fflush(out)) return CLI_OK;
     return errno == EPIPE ? CLI_FAILED : cli_fail(CLI_FAILED, "cannot write: %s", strerror(errno));
 }
 

@@ -34,18 +34,17 @@ void cli_print(FILE *out, mote_text text) {
     }
 }
 
-void cli_print_answer(FILE *out, const char *text, size_t n) {
+int cli_print_answer(FILE *out, const char *text, size_t n) {
     const unsigned char *bytes = (const unsigned char *)text;
     for (size_t i = 0, length; i < n; i += length ? length : 1) {
         unsigned c = bytes[i];
         length = c == '\n' || c == '\t' || c == '\\' ? 1 : plain(bytes + i, n - i);
-        if (length)
-            fwrite(bytes + i, 1, length, out);
-        else if (c < 32 || c == 127)
-            fprintf(out, "\xe2\x90%c", c < 32 ? 0x80 + c : 0xa1);
-        else
-            fputs("\xef\xbf\xbd", out);
+        if (length               ? fwrite(bytes + i, 1, length, out) != length
+            : c < 32 || c == 127 ? fprintf(out, "\xe2\x90%c", c < 32 ? 0x80 + (int)c : 0xa1) < 0
+                                 : fputs("\xef\xbf\xbd", out) < 0)
+            return 0;
     }
+    return 1;
 }
 
 const char *cli_map_reason(int error) {

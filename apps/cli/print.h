@@ -13,8 +13,9 @@
 void cli_print(FILE *out, mote_text text);
 
 /* Writes n bytes of an answer for a terminal: lines and tabs as they are, other control characters as their
- * pictures (U+2400 …), what is not UTF-8 as U+FFFD, so that a model cannot command a terminal either. */
-void cli_print_answer(FILE *out, const char *text, size_t n);
+ * pictures (U+2400 …), what is not UTF-8 as U+FFFD, so that a model cannot command a terminal either. 0 if it
+ * could not. */
+int cli_print_answer(FILE *out, const char *text, size_t n);
 
 /* Why mote_posix_map_open failed, from its errno. */
 const char *cli_map_reason(int error);

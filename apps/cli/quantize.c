@@ -106,8 +106,9 @@ static int plan_tensor(const struct job *job, uint32_t i, struct plan *plan) {
     const char *types[] = {type_for(job, plan->info.name), "Q8_0", "F16"};
     for (size_t k = 0; k < sizeof types / sizeof *types && !plan->encoding; k++) {
         const struct cli_encoding *e = cli_encoding_find(types[k]);
-        if (plan->info.dims[0] % e->elements == 0) plan->encoding = e;
+        if (e && plan->info.dims[0] % e->elements == 0) plan->encoding = e;
     }
+    if (!plan->encoding) return CLI_OK;
     plan->n_rows = plan->info.dims[1] * plan->info.dims[2] * plan->info.dims[3];
     plan->row_bytes = plan->info.dims[0] / plan->encoding->elements * plan->encoding->bytes;
     plan->n_bytes = plan->n_rows * plan->row_bytes; /* less than the rows as f32, which were checked */
@@ -172,11 +173,11 @@ static void encode_piece(void *argument, uint32_t i, uint32_t worker) {
 static int write_matrix(FILE *file, struct job *job, uint32_t i) {
     const mote_host *host = mote_posix_host_get(job->model->host);
     struct plan *plan = &job->plans[i];
-    uint64_t batch = BATCH / plan->row_bytes ? BATCH / plan->row_bytes : 1;
+    uint64_t batch = plan->row_bytes && plan->row_bytes < BATCH ? BATCH / plan->row_bytes : 1;
     job->tensor = i;
     for (job->first = 0; job->first < plan->n_rows && !cli_interrupted; job->first += job->n) {
         job->n = plan->n_rows - job->first < batch ? plan->n_rows - job->first : batch;
-        job->piece = (job->n + 63) / 64;
+        job->piece = job->n / 64 + 1;
         uint32_t n_pieces = (uint32_t)((job->n + job->piece - 1) / job->piece);
         if (host->parallel_for && n_pieces > 1)
             host->parallel_for(host->user, n_pieces, encode_piece, job);
@@ -245,37 +246,43 @@ static void close_workers(struct job *job, uint32_t n) {
     free(job->out);
 }
 
-/* Reads what was written, and sums up how far it is from what it was made of. */
+/* Sums up how far a tensor is from what it was made of. */
+static int compare_tensor(struct job *job, const struct cli_model *made, uint32_t i, float *was, float *now,
+                          void *work) {
+    struct plan *plan = &job->plans[i];
+    for (uint64_t row = 0; row < plan->n_rows; row++) {
+        if (cli_interrupted) return CLI_INTERRUPTED;
+        if (mote_model_row(job->model->model, i, row, was, work) ||
+            mote_model_row(made->model, i, row, now, work))
+            return cli_fail(CLI_MODEL, "%s: tensor %u cannot be read", made->path, (unsigned)i);
+        for (uint64_t j = 0; j < plan->info.dims[0]; j++) {
+            double difference = (double)was[j] - (double)now[j];
+            plan->square += (double)was[j] * (double)was[j];
+            plan->error += difference * difference;
+        }
+    }
+    return CLI_OK;
+}
+
+/* The same of all that were encoded, as they are read back from the file. */
 static int compare(struct job *job, const char *out) {
     struct cli_model made = {0};
     int code = cli_model_open(&made, out, 0);
+    if (code) return code;
     uint64_t widest = 0, work_bytes = MOTE_ALIGN;
-    for (uint32_t i = 0; i < job->model->info.n_tensors && !code; i++) {
+    for (uint32_t i = 0; i < job->model->info.n_tensors; i++) {
         uint64_t before = mote_model_row_plan(job->model->model, i),
                  after = mote_model_row_plan(made.model, i);
         if (job->plans[i].info.dims[0] > widest) widest = job->plans[i].info.dims[0];
         if (before > work_bytes) work_bytes = before;
         if (after > work_bytes) work_bytes = after;
     }
-    float *was = malloc(widest * sizeof *was + 1), *is = malloc(widest * sizeof *is + 1);
+    float *rows = malloc(2 * widest * sizeof *rows + 1);
     void *work = aligned_alloc(MOTE_ALIGN, (work_bytes + MOTE_ALIGN - 1) / MOTE_ALIGN * MOTE_ALIGN);
-    if (!code && (!was || !is || !work)) code = cli_fail(CLI_MEMORY, "not enough memory to compare");
-    for (uint32_t i = 0; i < job->model->info.n_tensors && !code; i++) {
-        struct plan *plan = &job->plans[i];
-        for (uint64_t row = 0; plan->encoding && row < plan->n_rows && !code; row++) {
-            if (cli_interrupted) code = CLI_INTERRUPTED;
-            if (mote_model_row(job->model->model, i, row, was, work) ||
-                mote_model_row(made.model, i, row, is, work))
-                code = cli_fail(CLI_MODEL, "%s: tensor %u cannot be read", out, (unsigned)i);
-            for (uint64_t j = 0; j < plan->info.dims[0]; j++) {
-                double difference = (double)was[j] - (double)is[j];
-                plan->square += (double)was[j] * (double)was[j];
-                plan->error += difference * difference;
-            }
-        }
-    }
-    free(was);
-    free(is);
+    if (!rows || !work) code = cli_fail(CLI_MEMORY, "not enough memory to compare");
+    for (uint32_t i = 0; i < job->model->info.n_tensors && !code; i++)
+        if (job->plans[i].encoding) code = compare_tensor(job, &made, i, rows, rows + widest, work);
+    free(rows);
     free(work);
     cli_model_close(&made);
     return code;

@@ -62,13 +62,17 @@ static void put_double(struct writer *w, double value) {
         put(w, (unsigned char)('0' + thousandths / unit % 10));
 }
 
-static size_t write_all(char *out, size_t size, const char *format, const struct mote_base_value *value) {
+static size_t write_all(char *out, size_t size, const char *format, const struct mote_base_value *value,
+                        int n_values) {
+    static const struct mote_base_value none = {
+        .text = ""}; /* for a format that asks for more than it is given */
     struct writer w = {out, size, 0};
     for (; *format; format++) {
         if (*format != '%') {
             put(&w, (unsigned char)*format);
             continue;
         }
+        if (n_values <= 0) value = &none;
         switch (*++format) {
         case 's':
             for (const char *s = value->text; *s; s++)
@@ -95,45 +99,46 @@ static size_t write_all(char *out, size_t size, const char *format, const struct
             continue;
         }
         value++;
+        n_values--;
     }
     out[w.n] = '\0';
     return w.n;
 }
 
 static mote_status fill(mote_error *error, mote_status status, uint64_t where, const char *format,
-                        const struct mote_base_value *values) {
+                        const struct mote_base_value *values, int n_values) {
     if (error) {
         error->status = status;
         error->where = where;
-        write_all(error->text, sizeof error->text, format, values);
+        write_all(error->text, sizeof error->text, format, values, n_values);
     }
     return status;
 }
 
 mote_status mote_base_fail0(mote_error *error, mote_status status, uint64_t where, const char *format) {
-    return fill(error, status, where, format, NULL);
+    return fill(error, status, where, format, NULL, 0);
 }
 
 mote_status mote_base_fail1(mote_error *error, mote_status status, uint64_t where, const char *format,
                             struct mote_base_value a) {
-    return fill(error, status, where, format, &a);
+    return fill(error, status, where, format, &a, 1);
 }
 
 mote_status mote_base_fail3(mote_error *error, mote_status status, uint64_t where, const char *format,
                             struct mote_base_value a, struct mote_base_value b, struct mote_base_value c) {
     struct mote_base_value values[] = {a, b, c};
-    return fill(error, status, where, format, values);
+    return fill(error, status, where, format, values, 3);
 }
 
 mote_status mote_base_fail6(mote_error *error, mote_status status, uint64_t where, const char *format,
                             struct mote_base_value a, struct mote_base_value b, struct mote_base_value c,
                             struct mote_base_value d, struct mote_base_value e, struct mote_base_value f) {
     struct mote_base_value values[] = {a, b, c, d, e, f};
-    return fill(error, status, where, format, values);
+    return fill(error, status, where, format, values, 6);
 }
 
 size_t mote_base_format2(char *out, size_t size, const char *format, struct mote_base_value a,
                          struct mote_base_value b) {
     struct mote_base_value values[] = {a, b};
-    return write_all(out, size, format, values);
+    return write_all(out, size, format, values, 2);
 }

@@ -176,7 +176,7 @@ struct value *mote_text_expression_choice(struct render *r); /* one without a co
 struct value *mote_text_expression_plain(struct render *r);  /* without either */
 struct value *mote_text_expression_json(struct render *r);
 /* Filters from | on. */
-struct value *mote_text_expression_filters(struct render *r, struct value *subject);
+struct value *mote_text_expression_filters(struct render *r, struct value *v);
 /* The arguments of a call up to ")" onto the stack, above what it is called on: n in order, then pairs of
  * name and value up to r->n_stack. */
 uint32_t mote_text_expression_arguments(struct render *r);
@@ -184,9 +184,8 @@ struct value *mote_text_expression_look_up(struct render *r, struct value *name)
 void mote_text_expression_push(struct render *r, struct value *v);
 /* callee over the n arguments at r->stack[base], the first being left for the callee's self. */
 struct value *mote_text_expression_call(struct render *r, struct value *callee, uint32_t base, uint32_t n);
-/* object.key, a method before an item; by_item: object[key], an item before a method. */
-struct value *mote_text_expression_member(struct render *r, struct value *object, struct value *key,
-                                          int by_item);
+/* v.key, a method before an item; by_item: v[key], an item before a method. */
+struct value *mote_text_expression_member(struct render *r, struct value *v, struct value *key, int by_item);
 void mote_text_run(struct render *r); /* the whole template */
 struct value *mote_text_run_macro(struct render *r, struct value *macro, uint32_t base, uint32_t n);
 
