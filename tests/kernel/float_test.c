@@ -403,7 +403,8 @@ static void attend_all(const struct mote_kernels *table, struct attention *s, in
         table->attend_end(&s->a, i, out + i * s->head_dim);
 }
 
-/* Keys and values are 0 ± 1: how far the results may be from exact ones. */
+/* Keys and values are 0 ± 1, queries ± 20: how far the results may be from exact ones. Keys of eight bits move a
+ * score of 128 elements by 0.04, one standard deviation, those of four by sixteen times that: four of them. */
 static const double tolerance[] = {2e-2, 1e-5, 1.5e-1, 2};
 
 static void check_softmax(const struct attention *s, int type, const float *out) {
