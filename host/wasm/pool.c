@@ -84,6 +84,7 @@ static unsigned go_in(unsigned served) {
         } else if (++spin >= SPINS) {
             atomic_exchange(&workers_sleep, 1);
             if (atomic_load(&gate) == seen && !atomic_load(&closing)) sleep_while(seen);
+            spin = 0; /* this job may be over before he is awake, but the next follows */
         }
     }
 }
