@@ -473,8 +473,8 @@ check('a conversation longer than the context says so, and goes on without its o
 });
 
 /** A file let fall on the page. */
-async function drop(name, url, bytes) {
-    await page.evaluate(
+async function drop(name, url, bytes, on = page) {
+    await on.evaluate(
         async ([name, url, bytes]) => {
             const data = url ? await (await fetch(url)).arrayBuffer() : Uint8Array.from(bytes);
             const transfer = new DataTransfer();
@@ -507,6 +507,28 @@ check('a file let fall on the page is stored and loaded; one that is no model is
     }
     await button('Load tale').click();
     await ready();
+});
+
+check('where nothing can be stored a file still answers, and the page says so', async () => {
+    const other = await context.newPage();
+    await other.addInitScript(() => {
+        Object.defineProperty(globalThis, 'indexedDB', {
+            get() {
+                throw new DOMException('denied', 'SecurityError');
+            },
+        });
+    });
+    await other.goto(`${base}#/models`);
+    await other.getByRole('alert').getByText('Conversations cannot be kept').waitFor();
+    await other.evaluate(async () => {
+        const { Mote, MoteError } = await import(new URL('mote/index.js', location.href).href);
+        Mote.store = () => Promise.reject(new MoteError('storage', 'no storage here'));
+    });
+    await drop('passing.gguf', 'models/tale.gguf', undefined, other);
+    await notice(/for as long as this page is open/, other).waitFor();
+    await other.getByRole('link', { name: 'Model: passing' }).waitFor();
+    await ask('The cow', other);
+    await other.close();
 });
 
 check('works without the network after the first visit', async () => {

@@ -3,7 +3,7 @@
 // A conversation: its messages, the box to write in, and between them what stands in the way of an answer.
 
 import { signal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { again, say, shorten, use } from "../action.ts";
 import { answerable, continues, failure, running, textOf } from "../model/answer.ts";
 import { engine, lastKey } from "../model/engine.ts";
@@ -219,7 +219,7 @@ function Composer({ id }: { id: string | undefined }) {
     const [text, setText] = useState(drafts.peek().get(key) ?? "");
     const now = engine.value;
     const busy = running.value;
-    useEffect(() => {
+    useLayoutEffect(() => {
         if (!touch.matches) ref.current?.focus({ preventScroll: true });
     }, []);
     const change = (value: string) => {

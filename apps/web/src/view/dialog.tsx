@@ -3,7 +3,7 @@
 // A modal dialog: the browser's own, which keeps the focus inside and closes with Escape.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon.tsx";
 
 interface Props {
@@ -15,7 +15,7 @@ interface Props {
 
 export function Dialog({ title, class: name, onClose, children }: Props) {
     const ref = useRef<HTMLDialogElement>(null);
-    useEffect(() => ref.current?.showModal(), []);
+    useLayoutEffect(() => ref.current?.showModal(), []);
     return (
         <dialog
             ref={ref}

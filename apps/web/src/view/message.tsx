@@ -2,7 +2,7 @@
 //
 // One message: what the user said, or an answer while it comes and after.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { again, edit } from "../action.ts";
 import { answerable, running, textOf } from "../model/answer.ts";
 import { type Conversation, LIMITS, type Message as Data } from "../store/conversation.ts";
@@ -114,7 +114,7 @@ function Tools({ conversation, message, last, onEdit }: Props & { onEdit: () => 
 function Editor({ conversation, message, onDone }: Omit<Props, "last"> & { onDone: () => void }) {
     const ref = useRef<HTMLTextAreaElement>(null);
     const mine = message.role === "user";
-    useEffect(() => {
+    useLayoutEffect(() => {
         ref.current?.focus();
         ref.current?.setSelectionRange(message.text.length, message.text.length);
     }, []);

@@ -3,7 +3,7 @@
 // The left side: where to go in the page, and the conversations. On a phone it slides over the page.
 
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { discard, exportAll, exportOne, importConversations, rename } from "../action.ts";
 import { running } from "../model/answer.ts";
 import { route } from "../route.ts";
@@ -19,7 +19,8 @@ export const drawer = signal(false);
 export function Sidebar() {
     const ref = useRef<HTMLDivElement>(null);
     const open = drawer.value;
-    useEffect(() => {
+    // Not after the next frame: keys may be pressed before.
+    useLayoutEffect(() => {
         if (!open) return;
         ref.current?.querySelector<HTMLElement>("a, button")?.focus();
         const onKey = (event: KeyboardEvent) => {
@@ -136,7 +137,7 @@ function Row({ conversation }: { conversation: Conversation }) {
 
 function Rename({ conversation, onDone }: { conversation: Conversation; onDone: () => void }) {
     const ref = useRef<HTMLInputElement>(null);
-    useEffect(() => ref.current?.select(), []);
+    useLayoutEffect(() => ref.current?.select(), []);
     const keep = () => {
         if (ref.current) rename(conversation, ref.current.value);
         onDone();
@@ -167,7 +168,7 @@ interface MenuProps {
 
 function Menu({ name, open, setOpen, items }: MenuProps) {
     const ref = useRef<HTMLDivElement>(null);
-    useEffect(() => {
+    useLayoutEffect(() => {
         if (!open) return;
         ref.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
         const onPress = (event: Event) => {
