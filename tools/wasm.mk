@@ -4,7 +4,7 @@
 # library.
 #
 #     objects    bitcode, so that the linker sees the whole program at once and drops what lies on no way from
-#                an export. Kernels are compiled for speed, and apart; everything else for size
+#                an export. Kernels are compiled apart, products for speed; everything else for size
 #     link       wasm-ld, active data, one imported memory
 #     shrink     wasm-opt, twice from flat code
 #     pack       tools/wasm_pack.c: constant data packed; the memory shared, where threads are
@@ -73,7 +73,7 @@ $(1)-o := $$(WASM_C:%.c=$$(BUILD)/wasm/$(1)/%.o)
 $$(BUILD)/wasm/$(1)/%.o: %.c tools/wasm.mk
 	@mkdir -p $$(@D)
 	$$(WASM_CC) $$(wasm-cflags) $$($(1)-cflags) $$(if $$(filter $$(WASM_RELAXED),$$<),$$($(1)-relaxed)) -fvisibility=$$(if $$(filter host/%,$$<),default,hidden) \
-		$$(if $$(filter $$(WASM_APART),$$<),-fno-builtin,-flto) $$(if $$(filter src/kernel/%_simd128.c src/kernel/%_relaxed.c,$$<),-O3,-Oz) \
+		$$(if $$(filter $$(WASM_APART),$$<),-fno-builtin,-flto) $$(if $$(filter src/kernel/multiply_%,$$<),-O3,-Oz) \
 		$$(DEPEND) -c -o $$@ $$<
 $$(BUILD)/wasm/$(1).linked: $$($(1)-o)
 	@echo link $(1)

@@ -11,8 +11,8 @@
  * they meet their scales. The types that most models are made of have their values and scales unpacked on the
  * way; of all others four spans of 256 values are decoded to int8 first.
  *
- * Rows are not asked for ahead of time, as nothing here can. What the machine does by itself works best when
- * each load of a loop moves by a line or more a turn: blocks of 32 come four to a turn.
+ * Nothing here can ask for memory ahead of time, but fetch() reads a byte of each line of the next four rows as
+ * these are multiplied, in the order of the file, which a machine follows by itself.
  *
  * Where weights have an offset, sums begin with −offset·Σx: the dot of the activations with the offset
  * itself, which is as good in any lane. Q8_0 is signed: see multiply_wasm.h. */
@@ -161,43 +161,44 @@ PART vector add_groups(vector acc, const struct span *span, uint32_t first, uint
     return acc;
 }
 
-/* ---- blocks of 32, four at a time ----
- *
- * Where fewer are left, those before them are taken again, and only the new ones count. */
-
-enum { BLOCKS = 4 };
-
-/* The first block of the next four, of n; i are done. */
-INLINE uint32_t blocks_from(uint32_t i, uint32_t n) {
-    return i + BLOCKS <= n ? i : n - BLOCKS;
-}
+/* ---- blocks of 32 ---- */
 
 PART vector rows_q4_0(const struct type *type, struct rows rows, uint32_t k, const struct column *x) {
     (void)type;
     const struct halves halves = load_halves_constants();
     const struct masks *m = opaque(&mask_constants);
     const vector nibbles = load(m->nibbles), eight = load(m->eight);
+    struct column here = *x;
     vector acc = splat(0);
     struct span span;
-    for (uint32_t i = 0; i < k / 32; i += BLOCKS) {
-        uint32_t from = blocks_from(i, k / 32);
-        const struct column here = {x->q + from * 32, x->d + from, x->sum};
-        const uint8_t *p = rows.p + from * 18;
-        UNROLL
-        for (unsigned b = 0; b < BLOCKS; b++) {
-            vector low = load(here.q + 32 * b), high = load(here.q + 32 * b + 16);
+    for (uint32_t n = k / 32; n; here.d += SPAN / 32) {
+        uint32_t n_here = n < SPAN / 32 ? n : SPAN / 32;
+        fetch(&rows, 4 * 18 * n_here);
+        ROLLED
+        for (uint32_t b = 0; b < n_here; b++, rows.p += 18, here.q += 32) {
+            vector low = load(here.q), high = load(here.q + 16);
             vector start = wasm_i32x4_neg(dots(dots(splat(0), eight, low), eight, high));
             UNROLL
             for (unsigned r = 0; r < 4; r++) {
-                vector w = load(p + r * rows.row_bytes + 18 * b + 2);
+                vector w = load(rows.p + r * rows.row_bytes + 2);
                 span.idot[b][r] = dots(dots(start, wasm_v128_and(w, nibbles), low),
                                        wasm_v128_and(wasm_u16x8_shr(w, 4), nibbles), high);
             }
-            span.scale[b] = load_scales(p + 18 * b, rows.row_bytes, &halves);
+            span.scale[b] = load_scales(rows.p, rows.row_bytes, &halves);
         }
-        acc = add_groups(acc, &span, i - from, BLOCKS, 32, 0, &here);
+        acc = add_groups(acc, &span, 0, n_here, 32, 0, &here);
+        n -= n_here;
     }
     return acc;
+}
+
+/* Four blocks to a turn, as no fetch keeps pace with so many bytes. Where fewer are left, those before them are
+ * taken again, and only the new ones count. */
+enum { BLOCKS = 4 };
+
+/* The first block of the next four, of n; i are done. */
+INLINE uint32_t blocks_from(uint32_t i, uint32_t n) {
+    return i + BLOCKS <= n ? i : n - BLOCKS;
 }
 
 PART vector rows_q8_0(const struct type *type, struct rows rows, uint32_t k, const struct column *x) {
@@ -267,9 +268,9 @@ PART vector rows_q4_k(const struct type *type, struct rows rows, uint32_t k, con
             UNROLL
             for (int i = 0; i < 4; i++)
                 value[i] = load(here.q + 16 * i);
-            UNROLL
-            for (unsigned r = 0; r < 4; r++) {
-                const uint8_t *w = rows.p + r * rows.row_bytes + 16 + 16 * g;
+            const uint8_t *w = rows.p + 16 + 16 * g;
+            ROLLED
+            for (unsigned r = 0; r < 4; r++, w += rows.row_bytes) {
                 vector a = load(w), b = load(w + 16);
                 span.idot[g][r] = dots(dots(splat(0), wasm_v128_and(a, nibbles), value[0]),
                                        wasm_v128_and(b, nibbles), value[1]);

@@ -3,7 +3,7 @@
  * multiply_wasm.h: the body of multiply for WebAssembly. A tile is QUADS vectors of four rows × four columns;
  * what the columns bring besides their values is worked out once for all rows, for 512 values at a time.
  *
- *     for each group:  idot = correction[column]            −offset·Σx, 0 where there is a min
+ *     for each group:  idot = correction[column]            −offset·Σx, so 0 where there is a min
  *                      idot += w · x, four values of each row at a time
  *                      acc += float(idot) · (scale · d)     in this order, not fused
  *                      acc −= min · (d · Σx)                where there is a min
@@ -39,10 +39,8 @@ enum {
 struct columns {
     const int8_t *q[COLUMNS];
     float d[COLUMNS][GROUPS];
-    union {
-        float d_sum[GROUPS]; /* d · Σx */
-        int32_t correction[GROUPS];
-    } of[COLUMNS];
+    float d_sum[COLUMNS][GROUPS]; /* d · Σx */
+    int32_t correction[COLUMNS][GROUPS];
 #if !RELAXED
     int16_t words[COLUMNS][BLOCK];
 #endif
@@ -67,18 +65,18 @@ struct places {
 
 #if RELAXED
 
-INLINE void begin(struct sums *sums, const struct columns *x, uint32_t g, int has_min) {
+INLINE void begin(struct sums *sums, const struct columns *x, uint32_t g) {
     UNROLL
     for (int c = 0; c < COLUMNS; c++) {
-        vector start = has_min ? splat(0) : load_splat(&x->of[c].correction[g]);
+        vector start = load_splat(&x->correction[c][g]);
         UNROLL
         for (int r = 0; r < QUADS; r++)
             sums->low[r][c] = start;
     }
 }
 
-INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x, uint32_t g, int has_min) {
-    (void)x, (void)g, (void)has_min;
+INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x, uint32_t g) {
+    (void)x, (void)g;
     return sums->low[r][c];
 }
 
@@ -112,16 +110,16 @@ INLINE void move_on(struct places *at) {
 
 #else
 
-INLINE void begin(struct sums *sums, const struct columns *x, uint32_t g, int has_min) {
-    (void)x, (void)g, (void)has_min;
+INLINE void begin(struct sums *sums, const struct columns *x, uint32_t g) {
+    (void)x, (void)g;
     *sums = (struct sums){0};
 }
 
-INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x, uint32_t g, int has_min) {
+INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x, uint32_t g) {
     vector low = sums->low[r][c], high = sums->high[r][c];
     vector sum =
         wasm_i32x4_add(wasm_i32x4_shuffle(low, high, 0, 2, 4, 6), wasm_i32x4_shuffle(low, high, 1, 3, 5, 7));
-    return has_min ? sum : wasm_i32x4_add(sum, load_splat(&x->of[c].correction[g]));
+    return wasm_i32x4_add(sum, load_splat(&x->correction[c][g]));
 }
 
 INLINE void add_four(struct sums *sums, const struct places *at, int step, int wide, vector top) {
@@ -153,12 +151,21 @@ struct piece {
     float *y[COLUMNS]; /* of that row */
 };
 
-INLINE void tile(const struct piece *piece, const struct columns *x, uint32_t group, int has_min, int wide) {
+/* The sums of a group. What tells types apart is decided once for each group. */
+INLINE void add_group(struct sums *sums, struct places *at, uint32_t group, int wide, vector top) {
+    ROLLED
+    for (uint32_t i = 0; i < group; i += STEPS * 4) {
+        UNROLL
+        for (int step = 0; step < STEPS; step++)
+            add_four(sums, at, step, wide, top);
+        move_on(at);
+    }
+}
+
+PART void tile(const struct piece *piece, const struct columns *x, uint32_t group, int has_min, int wide) {
     static const uint32_t tops[4] = {0x80808080, 0x80808080, 0x80808080, 0x80808080};
-    const vector top = wide ? load(opaque(tops)) : splat(0);
     uint64_t at_scale = (uint64_t)piece->first / group * ROWS + piece->row;
-    const float *scale = piece->panel->scale + at_scale,
-                *min = has_min ? piece->panel->min + at_scale : scale;
+    const float *scale = piece->panel->scale + at_scale, *min = piece->panel->min + at_scale;
     struct places at = {.w = piece->panel->q + (uint64_t)piece->first * ROWS + 4 * piece->row};
     vector acc[QUADS][COLUMNS];
 #if RELAXED
@@ -174,41 +181,29 @@ INLINE void tile(const struct piece *piece, const struct columns *x, uint32_t gr
             piece->first ? load(piece->y[i % COLUMNS] + i / COLUMNS * 4) : splat(0);
     for (uint32_t g = 0; g < piece->n / group; g++, scale += ROWS, min += ROWS) {
         struct sums sums;
-        begin(&sums, x, g, has_min);
-        for (uint32_t i = 0; i < group; i += STEPS * 4) {
-            UNROLL
-            for (int step = 0; step < STEPS; step++)
-                add_four(&sums, &at, step, wide, top);
-            move_on(&at);
-        }
+        begin(&sums, x, g);
+        if (RELAXED && wide)
+            add_group(&sums, &at, group, 1, load(opaque(tops)));
+        else
+            add_group(&sums, &at, group, 0, splat(0));
         UNROLL
         for (int i = 0; i < QUADS * COLUMNS; i++) {
             int r = i / COLUMNS, c = i % COLUMNS;
-            vector *to = &acc[r][c], sum = wasm_f32x4_convert_i32x4(end(&sums, r, c, x, g, has_min));
+            vector *to = &acc[r][c], sum = wasm_f32x4_convert_i32x4(end(&sums, r, c, x, g));
             *to = wasm_f32x4_add(
                 *to, wasm_f32x4_mul(sum, wasm_f32x4_mul(load(scale + 4 * r), load_splat(&x->d[c][g]))));
-            if (has_min)
-                *to = wasm_f32x4_sub(*to, wasm_f32x4_mul(load(min + 4 * r), load_splat(&x->of[c].d_sum[g])));
+        }
+        if (!has_min) continue;
+        UNROLL
+        for (int i = 0; i < QUADS * COLUMNS; i++) {
+            int r = i / COLUMNS, c = i % COLUMNS;
+            acc[r][c] =
+                wasm_f32x4_sub(acc[r][c], wasm_f32x4_mul(load(min + 4 * r), load_splat(&x->d_sum[c][g])));
         }
     }
     UNROLL
     for (int i = 0; i < QUADS * COLUMNS; i++)
         store(piece->y[i % COLUMNS] + i / COLUMNS * 4, acc[i / COLUMNS][i % COLUMNS]);
-}
-
-typedef void tile_fn(const struct piece *piece, const struct columns *x, uint32_t group);
-
-/* A copy for each kind, so that nothing is decided inside the loops. */
-static void tile_offset(const struct piece *piece, const struct columns *x, uint32_t group) {
-    tile(piece, x, group, 0, 0);
-}
-
-static void tile_min(const struct piece *piece, const struct columns *x, uint32_t group) {
-    tile(piece, x, group, 1, 0);
-}
-
-static void tile_wide(const struct piece *piece, const struct columns *x, uint32_t group) {
-    tile(piece, x, group, 0, 1);
 }
 
 #if RELAXED
@@ -227,10 +222,8 @@ PART vector negatives(const int8_t *q, uint32_t n) {
 PART void put_groups(const struct mote_base_type_info *info, struct columns *x, int c, uint32_t g, vector d,
                      vector total) {
     store(&x->d[c][g], d);
-    if (info->has_min)
-        store(&x->of[c].d_sum[g], wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(total)));
-    else
-        store(&x->of[c].correction[g], wasm_i32x4_mul(total, splat(-info->offset)));
+    store(&x->d_sum[c][g], wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(total)));
+    store(&x->correction[c][g], wasm_i32x4_mul(total, splat(-info->offset)));
 }
 
 /* Column c of four: the values [first, first + n) of a column of x. */
@@ -254,7 +247,7 @@ PART void prepare(const struct mote_base_type_info *info, const struct mote_kern
         }
 #if RELAXED
         if (info->offset == WIDE)
-            store(&to->of[c].correction[i / 32], negatives(q + i, n - i < 128 ? (n - i) / 32 : 4));
+            store(&to->correction[c][i / 32], negatives(q + i, n - i < 128 ? (n - i) / 32 : 4));
 #endif
     }
 #if !RELAXED
@@ -269,7 +262,6 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
                      float *y, uint64_t y_stride, struct mote_kernel_ahead ahead) {
     (void)ahead;
     struct columns columns;
-    tile_fn *run = info->has_min ? tile_min : RELAXED && info->offset == WIDE ? tile_wide : tile_offset;
     for (uint32_t t = 0; t < n_columns; t += COLUMNS) {
         for (uint32_t first = 0; first < k; first += BLOCK) {
             struct piece piece = {.first = first, .n = k - first < BLOCK ? k - first : BLOCK};
@@ -282,7 +274,7 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
             for (uint32_t row = 0; row < n_panels * ROWS; row += 4 * QUADS) {
                 piece.panel = &panels[row / ROWS];
                 piece.row = row % ROWS;
-                run(&piece, &columns, info->group);
+                tile(&piece, &columns, info->group, info->has_min, info->offset == WIDE);
                 ROLLED
                 for (int c = 0; c < COLUMNS; c++)
                     piece.y[c] += 4 * QUADS;
