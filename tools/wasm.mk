@@ -19,9 +19,10 @@ WASM_PACK := $(BUILD)/tools/wasm_pack
 WASM_MODULES := mote mote-threads mote-simd mote-64
 WASM_HOST_C  := $(sort $(wildcard host/wasm/*.c))
 WASM_C       := $(CORE_C) $(WASM_HOST_C)
-# Not seen by the linker's optimiser: kernels, which it would shrink; what the compiler may call by itself; and
-# what depends on data that is not there yet.
-WASM_APART   := %_simd128.c %_relaxed.c host/wasm/memory.c host/wasm/unpack.c
+# Not seen by the linker's optimiser: kernels, which it would shrink; what the compiler may call by itself;
+# what depends on data that is not there yet; and messages: where it knows that a call gives back the status it
+# was given, it drops the result and makes the status again.
+WASM_APART   := %_simd128.c %_relaxed.c host/wasm/memory.c host/wasm/unpack.c src/base/error.c
 
 # The ABI passes structs of two numbers as two numbers and not by address, which saves 5 KB; nothing but
 # numbers crosses the module's border, so that nobody else sees it.

@@ -12,6 +12,8 @@ const char *mote_status_text(mote_status status) {
     return "unknown status";
 }
 
+enum { TEXT_SHOWN = 80 }; /* bytes of a text that more follows: names in files can be long */
+
 struct writer {
     char *out;
     size_t size, n;
@@ -79,7 +81,7 @@ static size_t write_all(char *out, size_t size, const char *format, const struct
                 put(&w, (unsigned char)*s);
             break;
         case 't':
-            for (uint64_t i = 0; i < value->number && w.n + 1 < w.size; i++)
+            for (uint64_t i = 0; i < value->number && i < (format[1] ? TEXT_SHOWN : size); i++)
                 put(&w, (unsigned char)value->text[i]);
             break;
         case 'u':

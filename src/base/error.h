@@ -42,8 +42,8 @@ static inline struct mote_base_value mote_base_value_text(mote_text text) {
  *     mote_status mote_base_fail(mote_error *error, mote_status status, uint64_t where, const char *format, …)
  *
  * format knows %s (const char *, NUL-terminated), %t (mote_text), %u (any unsigned integer), %d (any signed
- * one), %f (double, three decimals) and %%; at most six of them. Text is cut to fit; bytes outside printable
- * ASCII come out as '?'. */
+ * one), %f (double, three decimals) and %%; at most six of them. A text is cut
+ * to 80 bytes where more follows it, and the whole to fit; bytes outside printable ASCII come out as '?'. */
 #define mote_base_fail(error, status, where, ...)                                                            \
     MOTE_BASE_EIGHTH(__VA_ARGS__, MOTE_BASE_FAIL6, MOTE_BASE_FAIL5, MOTE_BASE_FAIL4, MOTE_BASE_FAIL3,        \
                      MOTE_BASE_FAIL2, MOTE_BASE_FAIL1, MOTE_BASE_FAIL0, 0)                                   \

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/reader.h"
+#include "base/sort.h"
 #include "base/type.h"
 #include "format/value.h"
 
@@ -43,7 +44,7 @@ static uint64_t left(const struct walk *walk) {
 
 static mote_status truncated(struct walk *walk, const char *field, mote_text owner) {
     return mote_base_fail(walk->error, MOTE_E_FORMAT, walk->reader.at, "the file ends inside %s of '%t'",
-                          field, mote_format_shown(owner));
+                          field, owner);
 }
 
 static mote_status read_header(struct walk *walk) {
@@ -91,8 +92,8 @@ static mote_status read_name(struct walk *walk, const char *kind, uint64_t i, ui
     for (uint64_t at = 0; at < n; at++)
         if (view[at] < 32 || view[at] > 126)
             return mote_base_fail(walk->error, MOTE_E_FORMAT, start + 8 + at,
-                                  "name of %s %u, '%t': byte %u is not printable ASCII", kind, i,
-                                  mote_format_shown(*name), (uint64_t)view[at]);
+                                  "name of %s %u, '%t': byte %u is not printable ASCII", kind, i, *name,
+                                  (uint64_t)view[at]);
     return MOTE_OK;
 }
 
@@ -102,8 +103,7 @@ static mote_status skip_string(struct walk *walk, mote_text key, uint64_t elemen
     if (!mote_base_read_u64(&walk->reader, &n)) return truncated(walk, "a string's length", key);
     if (!mote_base_read(&walk->reader, n, &view))
         return mote_base_fail(walk->error, MOTE_E_FORMAT, start,
-                              "string %u of '%t': length %u but %u bytes left", element,
-                              mote_format_shown(key), n, left(walk));
+                              "string %u of '%t': length %u but %u bytes left", element, key, n, left(walk));
     return MOTE_OK;
 }
 
@@ -111,8 +111,7 @@ static mote_status check_bools(struct walk *walk, mote_text key, const uint8_t *
     for (uint64_t i = 0; i < n; i++)
         if (view[i] > 1)
             return mote_base_fail(walk->error, MOTE_E_FORMAT, walk->reader.at - n + i,
-                                  "bool of '%t' is %u, neither 0 nor 1", mote_format_shown(key),
-                                  (uint64_t)view[i]);
+                                  "bool of '%t' is %u, neither 0 nor 1", key, (uint64_t)view[i]);
     return MOTE_OK;
 }
 
@@ -122,8 +121,8 @@ static mote_status skip_values(struct walk *walk, mote_text key, enum mote_forma
     const uint8_t *view;
     if (!mote_base_mul(n, size ? size : 8, &bytes) || bytes > left(walk))
         return mote_base_fail(walk->error, MOTE_E_FORMAT, walk->reader.at,
-                              "value of '%t': %u of %s cannot fit in the %u bytes left",
-                              mote_format_shown(key), n, mote_format_type_name(type), left(walk));
+                              "value of '%t': %u of %s cannot fit in the %u bytes left", key, n,
+                              mote_format_type_name(type), left(walk));
     if (type == MOTE_FORMAT_STRING) {
         for (uint64_t i = 0; i < n; i++) {
             mote_status status = skip_string(walk, key, i);
@@ -141,10 +140,10 @@ static mote_status read_array_head(struct walk *walk, struct mote_format_key *ke
     if (!mote_base_read_u32(&walk->reader, &element)) return truncated(walk, "the element type", key->name);
     if (element == MOTE_FORMAT_ARRAY)
         return mote_base_fail(walk->error, MOTE_E_UNSUPPORTED, start, "value of '%t' is an array of arrays",
-                              mote_format_shown(key->name));
+                              key->name);
     if (element > MOTE_FORMAT_F64)
         return mote_base_fail(walk->error, MOTE_E_FORMAT, start, "element type %u of '%t' is unknown",
-                              (uint64_t)element, mote_format_shown(key->name));
+                              (uint64_t)element, key->name);
     if (!mote_base_read_u64(&walk->reader, &key->n)) return truncated(walk, "the array length", key->name);
     key->element = (enum mote_format_type)element;
     return MOTE_OK;
@@ -171,7 +170,7 @@ static mote_status read_key(struct walk *walk, uint64_t i, struct mote_format_ke
     if (!mote_base_read_u32(&walk->reader, &type)) return truncated(walk, "the value type", key->name);
     if (type > MOTE_FORMAT_F64)
         return mote_base_fail(walk->error, MOTE_E_FORMAT, start, "value type %u of '%t' is unknown",
-                              (uint64_t)type, mote_format_shown(key->name));
+                              (uint64_t)type, key->name);
     key->type = key->element = (enum mote_format_type)type;
     key->n = 1;
     if (type == MOTE_FORMAT_ARRAY && (status = read_array_head(walk, key)) != MOTE_OK) return status;
@@ -278,45 +277,27 @@ static mote_status place_tensors(struct walk *walk) {
     return MOTE_OK;
 }
 
-/* Whether place a comes before place b. */
-typedef int before(const struct mote_format_file *file, uint32_t a, uint32_t b);
-
-static int key_before(const struct mote_format_file *file, uint32_t a, uint32_t b) {
-    return mote_format_compare(file->keys[a].name, file->keys[b].name) < 0;
+static int key_before(const void *file, uint32_t a, uint32_t b) {
+    const struct mote_format_key *keys = ((const struct mote_format_file *)file)->keys;
+    return mote_format_compare(keys[a].name, keys[b].name) < 0;
 }
 
-static int tensor_before(const struct mote_format_file *file, uint32_t a, uint32_t b) {
-    return mote_format_compare(file->tensors[a].name, file->tensors[b].name) < 0;
+static int tensor_before(const void *file, uint32_t a, uint32_t b) {
+    const struct mote_format_tensor *tensors = ((const struct mote_format_file *)file)->tensors;
+    return mote_format_compare(tensors[a].name, tensors[b].name) < 0;
 }
 
-static int data_before(const struct mote_format_file *file, uint32_t a, uint32_t b) {
-    return file->tensors[a].offset < file->tensors[b].offset;
+static int data_before(const void *file, uint32_t a, uint32_t b) {
+    const struct mote_format_tensor *tensors = ((const struct mote_format_file *)file)->tensors;
+    return tensors[a].offset < tensors[b].offset;
 }
 
-/* Moves place [root] down the heap until no child comes after it. */
-static void sift(const struct mote_format_file *file, uint32_t *places, uint64_t root, uint64_t n,
-                 before *lt) {
-    for (uint64_t child; (child = 2 * root + 1) < n; root = child) {
-        if (child + 1 < n && lt(file, places[child], places[child + 1])) child++;
-        if (!lt(file, places[root], places[child])) return;
-        uint32_t place = places[root];
-        places[root] = places[child];
-        places[child] = place;
-    }
-}
-
-/* Fills places with 0 … n − 1, sorted: heapsort, because it needs no memory and has no bad case. */
-static void sort(const struct mote_format_file *file, uint32_t *places, uint64_t n, before *lt) {
+/* Fills places with 0 … n − 1, sorted. read_header has seen to it that n fits. */
+static void sort(const struct mote_format_file *file, uint32_t *places, uint64_t n,
+                 mote_base_before *before) {
     for (uint64_t i = 0; i < n; i++)
         places[i] = (uint32_t)i;
-    for (uint64_t i = n / 2; i-- > 0;)
-        sift(file, places, i, n, lt);
-    for (uint64_t end = n; end-- > 1;) {
-        uint32_t place = places[0];
-        places[0] = places[end];
-        places[end] = place;
-        sift(file, places, 0, end, lt);
-    }
+    mote_base_sort(places, (uint32_t)n, before, file);
 }
 
 static mote_status index_keys(struct walk *walk) {
@@ -327,7 +308,7 @@ static mote_status index_keys(struct walk *walk) {
         const struct mote_format_key *b = &file->keys[file->key_index[i]];
         if (mote_format_same(a->name, b->name))
             return mote_base_fail(walk->error, MOTE_E_FORMAT, a->offset > b->offset ? a->offset : b->offset,
-                                  "key '%t' is there twice", mote_format_shown(a->name));
+                                  "key '%t' is there twice", a->name);
     }
     return MOTE_OK;
 }

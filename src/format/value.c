@@ -42,46 +42,37 @@ mote_text mote_format_text(const char *constant) {
     return text;
 }
 
-mote_text mote_format_shown(mote_text name) {
-    return (mote_text){name.data, name.n < 80 ? name.n : 80};
-}
-
-const struct mote_format_key *mote_format_find_key(const struct mote_format_file *file, mote_text name) {
-    uint64_t low = 0, high = file->key_index_size;
+/* Keys and tensors begin with their names, so that both are found by one search. */
+static const void *find(const void *entries, size_t entry_bytes, const uint32_t *index, uint64_t n,
+                        mote_text name) {
+    uint64_t low = 0, high = n;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        const struct mote_format_key *key = &file->keys[file->key_index[middle]];
-        int order = mote_format_compare(key->name, name);
-        if (order == 0) return key;
+        const mote_text *entry =
+            (const mote_text *)(const void *)((const char *)entries + index[middle] * entry_bytes);
+        int order = mote_format_compare(*entry, name);
+        if (order == 0) return entry;
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
     return NULL;
+}
+
+const struct mote_format_key *mote_format_find_key(const struct mote_format_file *file, mote_text name) {
+    return find(file->keys, sizeof *file->keys, file->key_index, file->key_index_size, name);
 }
 
 const struct mote_format_tensor *mote_format_find_tensor(const struct mote_format_file *file,
                                                          mote_text name) {
-    uint64_t low = 0, high = file->tensor_index_size;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        const struct mote_format_tensor *tensor = &file->tensors[file->tensor_index[middle]];
-        int order = mote_format_compare(tensor->name, name);
-        if (order == 0) return tensor;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    return find(file->tensors, sizeof *file->tensors, file->tensor_index, file->tensor_index_size, name);
 }
 
 static mote_status mistyped(const struct mote_format_key *key, const char *wanted, mote_error *error) {
     int array = key->type == MOTE_FORMAT_ARRAY;
-    return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "'%t' is %s%s, not %s",
-                          mote_format_shown(key->name), array ? "an array of " : "",
-                          mote_format_type_name(key->element), wanted);
+    return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "'%t' is %s%s, not %s", key->name,
+                          array ? "an array of " : "", mote_format_type_name(key->element), wanted);
 }
 
 mote_status mote_format_u32(const struct mote_format_file *file, const struct mote_format_key *key,
@@ -117,8 +108,7 @@ mote_status mote_format_u32(const struct mote_format_file *file, const struct mo
         return mistyped(key, "an integer", error);
     }
     if (wide > UINT32_MAX)
-        return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "'%t' is not in 0 ... 2^32 - 1",
-                              mote_format_shown(key->name));
+        return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "'%t' is not in 0 ... 2^32 - 1", key->name);
     *value = (uint32_t)wide;
     return MOTE_OK;
 }
@@ -153,8 +143,7 @@ mote_status mote_format_array(const struct mote_format_file *file, const struct 
     if (key->type != MOTE_FORMAT_ARRAY) return mistyped(key, "an array", error);
     if (key->element != element)
         return mote_base_fail(error, MOTE_E_FORMAT, key->offset, "'%t' is an array of %s, not of %s",
-                              mote_format_shown(key->name), mote_format_type_name(key->element),
-                              mote_format_type_name(element));
+                              key->name, mote_format_type_name(key->element), mote_format_type_name(element));
     return MOTE_OK;
 }
 

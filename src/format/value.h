@@ -20,7 +20,4 @@ static inline int mote_format_same(mote_text a, mote_text b) {
 /* A view of a NUL-terminated constant. */
 mote_text mote_format_text(const char *constant);
 
-/* The start of a name, short enough to leave a message room for the rest of what it says. */
-mote_text mote_format_shown(mote_text name);
-
 #endif

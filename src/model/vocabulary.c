@@ -105,6 +105,30 @@ static mote_status read_kind(const struct mote_format_file *file, const struct m
     return pre ? mote_format_string(file, pre, &source->pre, error) : MOTE_OK;
 }
 
+struct field {
+    const char *rest;
+    size_t at; /* in struct mote_text_source */
+};
+
+static const struct field ids[] = {
+    {"bos_token_id", offsetof(struct mote_text_source, bos)},
+    {"eos_token_id", offsetof(struct mote_text_source, eos)},
+    {"eot_token_id", offsetof(struct mote_text_source, eot)},
+    {"eom_token_id", offsetof(struct mote_text_source, eom)},
+    {"unknown_token_id", offsetof(struct mote_text_source, unk)},
+    {"seperator_token_id", offsetof(struct mote_text_source, sep)},
+    {"padding_token_id", offsetof(struct mote_text_source, pad)},
+    {"cls_token_id", offsetof(struct mote_text_source, cls)},
+    {"mask_token_id", offsetof(struct mote_text_source, mask)},
+};
+
+static const struct field flags[] = {
+    {"add_bos_token", offsetof(struct mote_text_source, add_bos)},
+    {"add_eos_token", offsetof(struct mote_text_source, add_eos)},
+    {"add_space_prefix", offsetof(struct mote_text_source, add_space_prefix)},
+    {"remove_extra_whitespaces", offsetof(struct mote_text_source, remove_extra_whitespaces)},
+};
+
 mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mote_base_arena *arena,
                                   struct mote_text_source *source, int *present, mote_error *error) {
     const struct mote_format_key *kind = find(file, "model");
@@ -121,21 +145,12 @@ mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mo
     if ((status = beside(file, "token_type", MOTE_FORMAT_I32, s.n_tokens, &s.types, error))) return status;
     if ((status = strings(file, "merges", arena, &s.merges, &s.n_merges, error))) return status;
 
-    struct {
-        const char *rest;
-        mote_token *id;
-    } ids[] = {
-        {"bos_token_id", &s.bos},     {"eos_token_id", &s.eos},     {"eot_token_id", &s.eot},
-        {"eom_token_id", &s.eom},     {"unknown_token_id", &s.unk}, {"seperator_token_id", &s.sep},
-        {"padding_token_id", &s.pad}, {"cls_token_id", &s.cls},     {"mask_token_id", &s.mask},
-    };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        if ((status = read_id(file, ids[i].rest, s.n_tokens, ids[i].id, error))) return status;
-    if ((status = read_flag(file, "add_bos_token", &s.add_bos, error)) ||
-        (status = read_flag(file, "add_eos_token", &s.add_eos, error)) ||
-        (status = read_flag(file, "add_space_prefix", &s.add_space_prefix, error)) ||
-        (status = read_flag(file, "remove_extra_whitespaces", &s.remove_extra_whitespaces, error)))
-        return status;
+        if ((status = read_id(file, ids[i].rest, s.n_tokens, (mote_token *)(void *)((char *)&s + ids[i].at),
+                              error)))
+            return status;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if ((status = read_flag(file, flags[i].rest, (int8_t *)&s + flags[i].at, error))) return status;
     *source = s;
     *present = 1;
     return MOTE_OK;

@@ -29,37 +29,34 @@ static uint64_t pair_hash(uint32_t left, uint32_t right) {
     return hash ^ hash >> 32;
 }
 
-uint32_t mote_text_find_merge(const struct mote_text_vocab *vocab, uint32_t left, uint32_t right) {
-    uint64_t hash = pair_hash(left, right);
+/* The slot that has the pair, or the empty one where it belongs; NULL if there is neither. */
+static uint32_t *slot_of(const struct mote_text_vocab *vocab, uint32_t left, uint32_t right, uint64_t hash) {
     uint32_t ranks = ((uint32_t)1 << vocab->merge_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ranks;
     uint32_t at = (uint32_t)hash & vocab->merge_mask;
     for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
-        uint32_t slot = vocab->merge_slots[at];
-        if (slot == UINT32_MAX) break;
-        const struct mote_text_merge *merge = &vocab->merges[slot & ranks];
-        if ((slot & ~ranks) == tag && merge->left == left && merge->right == right) return slot & ranks;
+        uint32_t *slot = &vocab->merge_slots[at];
+        if (*slot == UINT32_MAX) return slot;
+        const struct mote_text_merge *merge = &vocab->merges[*slot & ranks];
+        if ((*slot & ~ranks) == tag && merge->left == left && merge->right == right) return slot;
         at = (at + probe) & vocab->merge_mask;
     }
-    return UINT32_MAX;
+    return NULL;
+}
+
+uint32_t mote_text_find_merge(const struct mote_text_vocab *vocab, uint32_t left, uint32_t right) {
+    const uint32_t *slot = slot_of(vocab, left, right, pair_hash(left, right));
+    if (!slot || *slot == UINT32_MAX) return UINT32_MAX;
+    return *slot & (((uint32_t)1 << vocab->merge_bits) - 1);
 }
 
 /* Puts a merge into the table; the first of two for the same pair stays. 0 if there is no room. */
 static int insert(struct mote_text_vocab *vocab, uint32_t rank) {
     const struct mote_text_merge *merge = &vocab->merges[rank];
     uint64_t hash = pair_hash(merge->left, merge->right);
-    uint32_t ranks = ((uint32_t)1 << vocab->merge_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ranks;
-    uint32_t at = (uint32_t)hash & vocab->merge_mask;
-    for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
-        uint32_t slot = vocab->merge_slots[at];
-        if (slot == UINT32_MAX) {
-            vocab->merge_slots[at] = tag | rank;
-            return 1;
-        }
-        const struct mote_text_merge *other = &vocab->merges[slot & ranks];
-        if ((slot & ~ranks) == tag && other->left == merge->left && other->right == merge->right) return 1;
-        at = (at + probe) & vocab->merge_mask;
-    }
-    return 0;
+    uint32_t *slot = slot_of(vocab, merge->left, merge->right, hash);
+    if (slot && *slot == UINT32_MAX)
+        *slot = ((uint32_t)(hash >> 32) & ~(((uint32_t)1 << vocab->merge_bits) - 1)) | rank;
+    return slot != NULL;
 }
 
 /* A merge on its way to ids: its left part, its right part and what it makes, one behind the other. */

@@ -5,12 +5,13 @@
  *
  * Their ids are sorted by the bytes of their texts. Reading a text from some position, the entries that agree
  * with it so far are always a range of that order; each byte narrows the range by two binary searches, and
- * the last entry that ended inside it is the longest match. A bitmap of first bytes passes over most
+ * the last entry that ended inside it is the longest match. A table of first bytes passes over most
  * positions.
  *
  * Files often give the wrong type, or no type, to tokens that end an answer; those are known by name here. */
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/sort.h"
 #include "text/vocab.h"
 
 /* What ends an answer in one model family or another, each at the start of an entry's whole text. */
@@ -46,6 +47,9 @@ static const char *const end_names[] = {
     "<reponame>",
     "<|file_sep|>",
 };
+
+/* Of a byte: what kinds of special entries begin with it. */
+enum { STARTS_ANY = 1, STARTS_USER_DEFINED = 2 };
 
 enum { N_END_NAMES = sizeof end_names / sizeof *end_names };
 
@@ -92,31 +96,10 @@ static int is_special(unsigned type) {
     return type == MOTE_TEXT_CONTROL || type == MOTE_TEXT_USER_DEFINED || type == MOTE_TEXT_UNKNOWN;
 }
 
-static int is_less(const struct mote_text_vocab *vocab, uint32_t a, uint32_t b) {
-    mote_text x = vocab->tokens[a], y = vocab->tokens[b];
+static int is_less(const void *tokens, uint32_t a, uint32_t b) {
+    mote_text x = ((const mote_text *)tokens)[a], y = ((const mote_text *)tokens)[b];
     int order = memcmp(x.data, y.data, x.n < y.n ? x.n : y.n);
     return order < 0 || (order == 0 && x.n < y.n);
-}
-
-/* Heapsort: no recursion, no bad case. */
-static void sort(struct mote_text_vocab *vocab) {
-    uint32_t *ids = vocab->special, n = vocab->n_special;
-    for (uint32_t built = n / 2, end = n; end > 1;) {
-        uint32_t moved;
-        if (built > 0) {
-            moved = ids[--built];
-        } else {
-            moved = ids[--end];
-            ids[end] = ids[0];
-        }
-        uint32_t at = built;
-        for (uint32_t child; (child = 2 * at + 1) < end; at = child) {
-            if (child + 1 < end && is_less(vocab, ids[child], ids[child + 1])) child++;
-            if (!is_less(vocab, moved, ids[child])) break;
-            ids[at] = ids[child];
-        }
-        ids[at] = moved;
-    }
 }
 
 mote_status mote_text_open_special(const struct mote_text_source *source, struct mote_base_arena *arena,
@@ -134,12 +117,11 @@ mote_status mote_text_open_special(const struct mote_text_source *source, struct
             return mote_base_fail(error, MOTE_E_FORMAT, 0, "control token %u has %u bytes", (uint64_t)id,
                                   (uint64_t)text.n);
         vocab->special[vocab->n_special++] = id;
-        uint8_t first = (uint8_t)text.data[0];
-        vocab->first[1][first / 32] |= (uint32_t)1 << first % 32;
-        if (mote_text_type(vocab, id) == MOTE_TEXT_USER_DEFINED)
-            vocab->first[0][first / 32] |= (uint32_t)1 << first % 32;
+        vocab->first[(uint8_t)text.data[0]] |= mote_text_type(vocab, id) == MOTE_TEXT_USER_DEFINED
+                                                   ? STARTS_USER_DEFINED | STARTS_ANY
+                                                   : STARTS_ANY;
     }
-    sort(vocab);
+    mote_base_sort(vocab->special, vocab->n_special, is_less, vocab->tokens);
     mark_strips(source, vocab);
     return MOTE_OK;
 }
@@ -162,8 +144,7 @@ static uint32_t lower_bound(const struct mote_text_vocab *vocab, uint32_t low, u
 mote_token mote_text_find_special(const struct mote_text_vocab *vocab, const char *text, size_t n, int all,
                                   size_t *length) {
     mote_token found = MOTE_TOKEN_NONE;
-    uint8_t first = (uint8_t)text[0];
-    if (!(vocab->first[all != 0][first / 32] >> first % 32 & 1)) return found;
+    if (!(vocab->first[(uint8_t)text[0]] & (all ? STARTS_ANY : STARTS_USER_DEFINED))) return found;
     uint32_t low = 0, high = vocab->n_special;
     for (size_t depth = 0; depth < n; depth++) {
         unsigned byte = (uint8_t)text[depth];

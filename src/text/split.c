@@ -73,18 +73,6 @@ static size_t contraction(const char *text, size_t at, size_t n, int fold) {
     return at;
 }
 
-/* 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
-static size_t gpt2(const char *text, size_t at, size_t n) {
-    size_t end = contraction(text, at, n, 0);
-    if (end > at) return end;
-    size_t start = at + (text[at] == ' ');
-    struct glyph g = look(text, start, n);
-    if (g.class & MOTE_TEXT_LETTER) return run(text, g.next, n, MOTE_TEXT_LETTER, 0);
-    if (g.class & MOTE_TEXT_NUMBER) return run(text, g.next, n, MOTE_TEXT_NUMBER, 0);
-    if (g.class && !(g.class & WORDLY)) return run(text, g.next, n, ANY, WORDLY);
-    return spaces(text, at, n, 0);
-}
-
 static size_t digits(const char *text, size_t at, size_t n, uint32_t most) {
     for (uint32_t i = 0; i < most; i++) {
         struct glyph g = look(text, at, n);
@@ -92,33 +80,6 @@ static size_t digits(const char *text, size_t at, size_t n, uint32_t most) {
         at = g.next;
     }
     return at;
-}
-
-struct llama3_options {
-    uint32_t letters;            /* classes of a word */
-    uint32_t digits;             /* most digits of a number */
-    uint8_t contractions, lines; /* 's …; [\r\n]* behind punctuation */
-};
-
-/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|
- * \s+(?!\S)|\s+ */
-static size_t llama3(const char *text, size_t at, size_t n, const struct llama3_options *options) {
-    size_t end = options->contractions ? contraction(text, at, n, 1) : at;
-    if (end > at) return end;
-    uint32_t letters = options->letters, wordly = WORDLY | letters;
-    struct glyph g = look(text, at, n);
-    if (!is_newline(g.code) && !(g.class & (MOTE_TEXT_LETTER | MOTE_TEXT_NUMBER))) {
-        end = run(text, g.next, n, letters, 0);
-        if (end > g.next) return end;
-    }
-    if (g.class & letters) return run(text, g.next, n, letters, 0);
-    if (g.class & MOTE_TEXT_NUMBER) return digits(text, at, n, options->digits);
-    if (g.code == ' ') g = look(text, g.next, n);
-    if (g.class && !(g.class & wordly)) {
-        end = run(text, g.next, n, ANY, wordly);
-        return options->lines ? newlines(text, end, n, 0) : end;
-    }
-    return spaces(text, at, n, 1);
 }
 
 /* [UPPERISH]*[LOWERISH]+ from `at`; `at` where it does not match. Letters without case are in both, so the
@@ -133,25 +94,6 @@ static size_t upper_lower(const char *text, size_t at, size_t n) {
     return end > upper ? end : lowerish;
 }
 
-/* [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|…)?|
- * [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|…)?|
- * \p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
- * tekken has no 's … and single digits. */
-static size_t gpt4o(const char *text, size_t at, size_t n, int contractions, uint32_t most_digits) {
-    struct glyph g = look(text, at, n);
-    int prefix = !is_newline(g.code) && !(g.class & (MOTE_TEXT_LETTER | MOTE_TEXT_NUMBER));
-    size_t end = at;
-    if (prefix && (end = upper_lower(text, g.next, n)) == g.next) end = at;
-    if (end == at) end = upper_lower(text, at, n);
-    if (end == at && prefix && (end = run(text, g.next, n, UPPERISH, 0)) == g.next) end = at;
-    if (end == at) end = run(text, at, n, UPPERISH, 0);
-    if (end > at) return contractions && end < n ? contraction(text, end, n, 1) : end;
-    if (g.class & MOTE_TEXT_NUMBER) return digits(text, at, n, most_digits);
-    if (g.code == ' ') g = look(text, g.next, n);
-    if (g.class && !(g.class & WORDLY)) return newlines(text, run(text, g.next, n, ANY, WORDLY), n, 1);
-    return spaces(text, at, n, 1);
-}
-
 static int is_ascii_letter(char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
@@ -160,121 +102,104 @@ static int is_ascii_punctuation(char c) {
     return c > ' ' && c < 127 && !is_ascii_letter(c) && !(c >= '0' && c <= '9');
 }
 
-/* [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|
- * ?[\p{P}\p{S}]+[\r\n]*| \s*[\r\n]+|\s+(?!\S)|\s+ */
-static size_t deepseek3(const char *text, size_t at, size_t n) {
-    const uint32_t letters = MOTE_TEXT_LETTER | MOTE_TEXT_MARK, signs = MOTE_TEXT_PUNCT | MOTE_TEXT_SYMBOL;
-    size_t end = at + 1;
-    if (n - at > 1 && is_ascii_punctuation(text[at]) && is_ascii_letter(text[end])) {
-        while (end < n && is_ascii_letter(text[end]))
+/* An expression that takes a text apart into words, numbers, signs and white space:
+ *
+ *     GPT2       's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+ *     LLAMA3     (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|
+ *                \s*[\r\n]+|\s+(?!\S)|\s+
+ *     GPT4O      [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|…)?|
+ *                [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|…)?|
+ *                \p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *     DEEPSEEK3  [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|
+ *                 ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
+struct words {
+    uint16_t letters;            /* classes of a word */
+    uint16_t no_prefix;          /* classes that cannot stand in front of a word; 0: only a space can */
+    uint16_t signs, no_signs;    /* classes of a run of signs, and what ends it */
+    uint32_t digits;             /* most of them in a number; 0: numbers are not matched */
+    uint8_t before, after;       /* 's …, in front or behind a word: CONTRACTED, or FOLDED in either case */
+    uint8_t cased, ascii, lines; /* words as in GPT4O; signs before words as in DEEPSEEK3; \s*[\r\n]+ */
+    uint8_t newlines;            /* behind signs: NEWLINES, or SLASHES besides */
+};
+
+enum { CONTRACTED = 1, FOLDED, NEWLINES = 1, SLASHES };
+
+static size_t match_words(const struct words *w, const char *text, size_t at, size_t n) {
+    size_t end = at;
+    if (w->ascii && n - at > 1 && is_ascii_punctuation(text[at]) && is_ascii_letter(text[at + 1])) {
+        for (end++; end < n && is_ascii_letter(text[end]);)
             end++;
         return end;
     }
-    struct glyph g = look(text, at, n);
-    if (!is_newline(g.code) && !(g.class & (MOTE_TEXT_LETTER | signs))) {
-        end = run(text, g.next, n, letters, 0);
-        if (end > g.next) return end;
+    if (w->before) end = contraction(text, at, n, w->before == FOLDED);
+    if (end > at) return end;
+    struct glyph g = look(text, at, n), second = g.code == ' ' ? look(text, g.next, n) : g;
+    int prefix = w->no_prefix ? !is_newline(g.code) && !(g.class & w->no_prefix) : g.code == ' ';
+    for (int cased = w->cased; cased >= 0; cased--)
+        for (size_t start = prefix ? g.next : at;; start = at) {
+            end = cased ? upper_lower(text, start, n) : run(text, start, n, w->letters, 0);
+            if (end > start) return w->after && end < n ? contraction(text, end, n, 1) : end;
+            if (start == at) break;
+        }
+    size_t number = w->no_prefix ? at : second.next; /* GPT2 takes a space before a number too */
+    if (w->digits && (w->no_prefix ? g : second).class & MOTE_TEXT_NUMBER)
+        return digits(text, number, n, w->digits);
+    if (second.class & w->signs && !(second.class & w->no_signs)) {
+        end = run(text, second.next, n, w->signs, w->no_signs);
+        return w->newlines ? newlines(text, end, n, w->newlines == SLASHES) : end;
     }
-    if (g.class & letters) return run(text, g.next, n, letters, 0);
-    if (g.code == ' ') g = look(text, g.next, n);
-    if (g.class & signs) return newlines(text, run(text, g.next, n, signs, 0), n, 0);
-    return spaces(text, at, n, 1);
+    return spaces(text, at, n, w->lines);
 }
 
-static int is_between(uint32_t code, const uint32_t (*ranges)[2], size_t n_ranges) {
-    for (size_t i = 0; i < n_ranges; i++)
-        if (code >= ranges[i][0] && code <= ranges[i][1]) return 1;
-    return 0;
+/* A run of characters that are in a set, with one of `lead` before it or not. */
+struct set {
+    uint16_t in, out;      /* classes */
+    uint16_t lead;         /* classes, or SPACE */
+    uint8_t least, except; /* fewest characters; codes are what is not in the set */
+    uint32_t most;
+    const uint32_t *codes; /* pairs: first, last; ends in 0 */
+};
+
+enum { SPACE = 1 };
+
+static int is_in(const struct set *set, struct glyph g) {
+    int has_class = g.class & set->in && !(g.class & set->out), listed = 0;
+    for (const uint32_t *range = set->codes; range && *range; range += 2)
+        listed |= g.code >= range[0] && g.code <= range[1];
+    return set->except ? has_class && !listed : has_class || listed;
 }
 
-#define IS_IN(code, ranges) is_between(code, ranges, sizeof(ranges) / sizeof *(ranges))
-
-/* Cased letters, as of the Unicode version of that expression, without the mathematical alphabets. */
-static int is_deepseek_letter(struct glyph g) {
-    static const uint32_t newer[][2] = {
-        {0x560, 0x588},   {0x10C7, 0x10FF},   {0x1C80, 0x1C88},   {0x2D00, 0x2D2D},   {0xA790, 0xA7FA},
-        {0xAB30, 0xAB68}, {0x10570, 0x105BC}, {0x16E40, 0x16E7F}, {0x1D400, 0x1D7CB}, {0x1DF00, 0x1DF2A}};
-    return g.class & (MOTE_TEXT_UPPER | MOTE_TEXT_LOWER) && !IS_IN(g.code, newer);
-}
-
-static int is_deepseek_sign(struct glyph g) {
-    static const uint32_t signs[][2] = {{'!', '/'},       {':', '~'},       {0xFF01, 0xFF0F},
-                                        {0xFF1A, 0xFF5E}, {0x2018, 0x201F}, {0x3000, 0x3002}};
-    return IS_IN(g.code, signs);
-}
-
-static int is_deepseek_ideograph(struct glyph g) {
-    static const uint32_t ideographs[][2] = {{0x800, 0x9FA5}, {0xAC00, 0xD7FF}};
-    return IS_IN(g.code, ideographs);
-}
-
-static int is_kana_or_ideograph(struct glyph g) {
-    static const uint32_t asian[][2] = {{0x3040, 0x30FF}, {0x4E00, 0x9FA5}};
-    return IS_IN(g.code, asian);
-}
-
-static int is_letter(struct glyph g) {
-    return (g.class & MOTE_TEXT_LETTER) != 0;
-}
-
-static int is_punctuation(struct glyph g) {
-    return (g.class & MOTE_TEXT_PUNCT) != 0;
-}
-
-static int is_falcon_sign(struct glyph g) {
-    return is_punctuation(g) || g.code == '$' || g.code == '+' || (g.code >= '<' && g.code <= '>') ||
-           g.code == '^' || g.code == '~' || g.code == '|' || g.code == '`';
-}
-
-static int is_default_sign(struct glyph g) {
-    return is_falcon_sign(g) && g.code != '`';
-}
-
-static int is_number(struct glyph g) {
-    return (g.class & MOTE_TEXT_NUMBER) != 0;
-}
-
-/* [^(\s|.,!?…。，、।۔،)] */
-static int is_bloom_word(struct glyph g) {
-    static const uint32_t stops[] = {'(',    ')',    '|',    '.',    ',',   '!',   '?',
-                                     0x2026, 0x3002, 0xFF0C, 0x3001, 0x964, 0x6D4, 0x60C};
-    if (!g.class || g.class & MOTE_TEXT_WHITE) return 0;
-    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
-        if (g.code == stops[i]) return 0;
-    return 1;
-}
-
-/* [set]+, with \s? or a space or nothing before it. */
-static size_t set_run(const char *text, size_t at, size_t n, uint32_t lead, int (*is_in)(struct glyph)) {
+static size_t match_set(const struct set *set, const char *text, size_t at, size_t n) {
     struct glyph g = look(text, at, n);
     size_t end = at;
-    if (lead == ' ' ? g.code == ' ' : g.class & lead) {
+    if (set->lead == SPACE ? g.code == ' ' : g.class & set->lead) {
         struct glyph second = look(text, g.next, n);
-        if (is_in(second)) g = second;
+        if (is_in(set, second)) g = second;
     }
-    for (; g.class && is_in(g); g = look(text, end, n))
+    uint32_t count = 0;
+    for (; count < set->most && is_in(set, g); count++) {
         end = g.next;
-    return end;
+        g = look(text, end, n);
+    }
+    return count < set->least ? at : end;
 }
 
 enum pattern {
     END,
-    GPT2,          /* see gpt2 */
-    LLAMA3,        /* see llama3 */
+    GPT2, /* see struct words */
+    LLAMA3,
     LLAMA3_NUMBER, /* \p{N}+ there */
     QWEN2,         /* \p{N} there */
     QWEN2_BARE,    /* and no 's … */
     QWEN35,        /* \p{N} and marks as letters there */
     SEED,          /* \p{N} and no [\r\n]* there */
-    GPT4O,         /* see gpt4o */
-    TEKKEN,
-    DEEPSEEK3,     /* see deepseek3 */
+    GPT4O,
+    TEKKEN, /* GPT4O with \p{N} and no 's … */
+    DEEPSEEK3,
     KANA,          /* [一-龥぀-ゟ゠-ヿ]+ */
     NEWLINE,       /* [\r\n] */
-    LINES,         /* [^\n]+|[\n]+ */
     CASED,         /* \s?[A-Za-zµÀ-ÖØ-ö …]+ */
     SIGNS,         /* \s?[!-/:-~！-／：-～‘-‟　-。]+ */
-    TRAILING,      /* \s+$ */
     IDEOGRAPHS,    /* [一-龥ࠀ-一가-퟿]+ */
     LETTERS,       /* \s?\p{L}+ */
     PUNCTUATION,   /* \s?\p{P}+ */
@@ -285,6 +210,61 @@ enum pattern {
     DIGITS_TO_3,   /* \p{N}{1,3} */
     DIGITS_3,      /* [0-9][0-9][0-9] */
     BLOOM,         /*  ?[^(\s|.,!?…。，、।۔،)]+ */
+    LINES,         /* [^\n]+|[\n]+ */
+    TRAILING,      /* \s+$ */
+};
+
+enum {
+    L = MOTE_TEXT_LETTER,
+    LM = MOTE_TEXT_LETTER | MOTE_TEXT_MARK,
+    LN = MOTE_TEXT_LETTER | MOTE_TEXT_NUMBER,
+    PS = MOTE_TEXT_PUNCT | MOTE_TEXT_SYMBOL,
+    MANY = 0x7FFFFFFF,
+};
+
+static const struct words words[] = {
+    [GPT2] = {L, 0, ANY, WORDLY, MANY, CONTRACTED, 0, 0, 0, 0, 0},
+    [LLAMA3] = {L, LN, ANY, WORDLY, 3, FOLDED, 0, 0, 0, 1, NEWLINES},
+    [LLAMA3_NUMBER] = {L, LN, ANY, WORDLY, MANY, FOLDED, 0, 0, 0, 1, NEWLINES},
+    [QWEN2] = {L, LN, ANY, WORDLY, 1, FOLDED, 0, 0, 0, 1, NEWLINES},
+    [QWEN2_BARE] = {L, LN, ANY, WORDLY, 1, 0, 0, 0, 0, 1, NEWLINES},
+    [QWEN35] = {LM, LN, ANY, WORDLY | LM, 1, FOLDED, 0, 0, 0, 1, NEWLINES},
+    [SEED] = {L, LN, ANY, WORDLY, 1, FOLDED, 0, 0, 0, 1, 0},
+    [GPT4O] = {UPPERISH, LN, ANY, WORDLY, 3, 0, FOLDED, 1, 0, 1, SLASHES},
+    [TEKKEN] = {UPPERISH, LN, ANY, WORDLY, 1, 0, 0, 1, 0, 1, SLASHES},
+    [DEEPSEEK3] = {LM, L | PS, PS, 0, 0, 0, 0, 0, 1, 1, NEWLINES},
+};
+
+static const uint32_t kana[] = {0x3040, 0x30FF, 0x4E00, 0x9FA5, 0};
+static const uint32_t newline[] = {'\n', '\n', '\r', '\r', 0};
+/* Cased letters newer than the Unicode version of that expression, and the mathematical alphabets. */
+static const uint32_t newer[] = {0x560,   0x588,   0x10C7,  0x10FF,  0x1C80,  0x1C88,  0x2D00,
+                                 0x2D2D,  0xA790,  0xA7FA,  0xAB30,  0xAB68,  0x10570, 0x105BC,
+                                 0x16E40, 0x16E7F, 0x1D400, 0x1D7CB, 0x1DF00, 0x1DF2A, 0};
+static const uint32_t signs[] = {'!',    '/',    ':',    '~',    0xFF01, 0xFF0F, 0xFF1A,
+                                 0xFF5E, 0x2018, 0x201F, 0x3000, 0x3002, 0};
+static const uint32_t ideographs[] = {0x800, 0x9FA5, 0xAC00, 0xD7FF, 0};
+static const uint32_t falcon[] = {'`', '`', '$', '$', '+', '+', '<', '>', '^', '^', '~', '~', '|', '|', 0};
+static const uint32_t ascii_digits[] = {'0', '9', 0};
+static const uint32_t stops[] = {'(',    ')',    '|',   '|',    '.',    '.',    ',',    ',',    '!',
+                                 '!',    '?',    '?',   0x2026, 0x2026, 0x3002, 0x3002, 0xFF0C, 0xFF0C,
+                                 0x3001, 0x3001, 0x964, 0x964,  0x6D4,  0x6D4,  0x60C,  0x60C,  0};
+
+static const struct set sets[] = {
+    [KANA - KANA] = {0, 0, 0, 0, 0, MANY, kana},
+    [NEWLINE - KANA] = {0, 0, 0, 0, 0, 1, newline},
+    [CASED - KANA] = {MOTE_TEXT_UPPER | MOTE_TEXT_LOWER, 0, MOTE_TEXT_WHITE, 0, 1, MANY, newer},
+    [SIGNS - KANA] = {0, 0, MOTE_TEXT_WHITE, 0, 0, MANY, signs},
+    [IDEOGRAPHS - KANA] = {0, 0, 0, 0, 0, MANY, ideographs},
+    [LETTERS - KANA] = {L, 0, MOTE_TEXT_WHITE, 0, 0, MANY, NULL},
+    [PUNCTUATION - KANA] = {MOTE_TEXT_PUNCT, 0, MOTE_TEXT_WHITE, 0, 0, MANY, NULL},
+    [FALCON_SIGNS - KANA] = {MOTE_TEXT_PUNCT, 0, 0, 0, 0, MANY, falcon},
+    [DEFAULT_SIGNS - KANA] = {MOTE_TEXT_PUNCT, 0, 0, 0, 0, MANY, falcon + 2},
+    [NUMBER - KANA] = {MOTE_TEXT_NUMBER, 0, 0, 0, 0, MANY, NULL},
+    [DIGIT - KANA] = {MOTE_TEXT_NUMBER, 0, 0, 0, 0, 1, NULL},
+    [DIGITS_TO_3 - KANA] = {MOTE_TEXT_NUMBER, 0, 0, 0, 0, 3, NULL},
+    [DIGITS_3 - KANA] = {0, 0, 0, 3, 0, 3, ascii_digits},
+    [BLOOM - KANA] = {ANY, MOTE_TEXT_WHITE, SPACE, 0, 1, MANY, stops},
 };
 
 /* Where white space at the end of the text begins, or n. */
@@ -299,74 +279,12 @@ static size_t trailing(const char *text, size_t at, size_t n) {
 }
 
 static size_t match(enum pattern pattern, const char *text, size_t at, size_t n) {
-    static const struct llama3_options plain = {MOTE_TEXT_LETTER, 3, 1, 1},
-                                       number = {MOTE_TEXT_LETTER, UINT32_MAX, 1, 1},
-                                       qwen2 = {MOTE_TEXT_LETTER, 1, 1, 1},
-                                       bare = {MOTE_TEXT_LETTER, 1, 0, 1},
-                                       qwen35 = {MOTE_TEXT_LETTER | MOTE_TEXT_MARK, 1, 1, 1},
-                                       seed = {MOTE_TEXT_LETTER, 1, 1, 0};
-    switch (pattern) {
-    case GPT2:
-        return gpt2(text, at, n);
-    case LLAMA3:
-        return llama3(text, at, n, &plain);
-    case LLAMA3_NUMBER:
-        return llama3(text, at, n, &number);
-    case QWEN2:
-        return llama3(text, at, n, &qwen2);
-    case QWEN2_BARE:
-        return llama3(text, at, n, &bare);
-    case QWEN35:
-        return llama3(text, at, n, &qwen35);
-    case SEED:
-        return llama3(text, at, n, &seed);
-    case GPT4O:
-        return gpt4o(text, at, n, 1, 3);
-    case TEKKEN:
-        return gpt4o(text, at, n, 0, 1);
-    case DEEPSEEK3:
-        return deepseek3(text, at, n);
-    case KANA:
-        return set_run(text, at, n, 0, is_kana_or_ideograph);
-    case NEWLINE:
-        return at + is_newline((uint8_t)text[at]);
-    case LINES: {
-        size_t end = at + 1;
-        while (end < n && (text[end] == '\n') == (text[at] == '\n'))
-            end++;
-        return end;
-    }
-    case CASED:
-        return set_run(text, at, n, MOTE_TEXT_WHITE, is_deepseek_letter);
-    case SIGNS:
-        return set_run(text, at, n, MOTE_TEXT_WHITE, is_deepseek_sign);
-    case IDEOGRAPHS:
-        return set_run(text, at, n, 0, is_deepseek_ideograph);
-    case LETTERS:
-        return set_run(text, at, n, MOTE_TEXT_WHITE, is_letter);
-    case PUNCTUATION:
-        return set_run(text, at, n, MOTE_TEXT_WHITE, is_punctuation);
-    case FALCON_SIGNS:
-        return set_run(text, at, n, 0, is_falcon_sign);
-    case DEFAULT_SIGNS:
-        return set_run(text, at, n, 0, is_default_sign);
-    case NUMBER:
-        return set_run(text, at, n, 0, is_number);
-    case DIGIT:
-        return digits(text, at, n, 1);
-    case DIGITS_TO_3:
-        return digits(text, at, n, 3);
-    case DIGITS_3:
-        for (size_t i = 0; i < 3; i++)
-            if (at + i >= n || text[at + i] < '0' || text[at + i] > '9') return at;
-        return at + 3;
-    case BLOOM:
-        return set_run(text, at, n, ' ', is_bloom_word);
-    case TRAILING:
-    case END:
-        break;
-    }
-    return at;
+    if (pattern < KANA) return match_words(&words[pattern], text, at, n);
+    if (pattern != LINES) return match_set(&sets[pattern - KANA], text, at, n);
+    size_t end = at + 1;
+    while (end < n && (text[end] == '\n') == (text[at] == '\n'))
+        end++;
+    return end;
 }
 
 /* The end of the first piece that a pattern cuts from text[at, n), at < n: its match there, or all up to its

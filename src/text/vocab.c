@@ -16,6 +16,24 @@ static int same(mote_text a, const char *text, size_t n) {
     return a.n == n && memcmp(a.data, text, n) == 0;
 }
 
+/* The slot that has the text, or the empty one where it belongs; NULL if there is neither. */
+static uint32_t *slot_of(const struct mote_text_vocab *vocab, const char *text, size_t n, uint64_t hash) {
+    uint32_t ids = ((uint32_t)1 << vocab->slot_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ids;
+    uint32_t at = (uint32_t)hash & vocab->slot_mask;
+    for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
+        uint32_t *slot = &vocab->slots[at];
+        if (*slot == UINT32_MAX || ((*slot & ~ids) == tag && same(vocab->tokens[*slot & ids], text, n)))
+            return slot;
+        at = (at + probe) & vocab->slot_mask;
+    }
+    return NULL;
+}
+
+static mote_token id_in(const struct mote_text_vocab *vocab, const uint32_t *slot) {
+    if (!slot || *slot == UINT32_MAX) return MOTE_TOKEN_NONE;
+    return (mote_token)(*slot & (((uint32_t)1 << vocab->slot_bits) - 1));
+}
+
 mote_token mote_text_find(const struct mote_text_vocab *vocab, const char *text, size_t n) {
     return mote_text_find_hashed(vocab, text, n, mote_text_hash(text, n));
 }
@@ -23,15 +41,7 @@ mote_token mote_text_find(const struct mote_text_vocab *vocab, const char *text,
 mote_token mote_text_find_hashed(const struct mote_text_vocab *vocab, const char *text, size_t n,
                                  uint64_t hash) {
     if (n == 0 || n > vocab->max_bytes) return MOTE_TOKEN_NONE;
-    uint32_t ids = ((uint32_t)1 << vocab->slot_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ids;
-    uint32_t at = (uint32_t)hash & vocab->slot_mask;
-    for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
-        uint32_t slot = vocab->slots[at];
-        if (slot == UINT32_MAX) break;
-        if ((slot & ~ids) == tag && same(vocab->tokens[slot & ids], text, n)) return (mote_token)(slot & ids);
-        at = (at + probe) & vocab->slot_mask;
-    }
-    return MOTE_TOKEN_NONE;
+    return id_in(vocab, slot_of(vocab, text, n, hash));
 }
 
 void mote_text_fetch(const struct mote_text_vocab *vocab, uint64_t hash, int step) {
@@ -54,23 +64,16 @@ mote_token mote_text_find_name(const struct mote_text_vocab *vocab, const char *
 static mote_status insert(struct mote_text_vocab *vocab, uint32_t id, mote_error *error) {
     mote_text text = vocab->tokens[id];
     uint64_t hash = mote_text_hash(text.data, text.n);
-    uint32_t ids = ((uint32_t)1 << vocab->slot_bits) - 1, tag = (uint32_t)(hash >> 32) & ~ids;
-    uint32_t at = (uint32_t)hash & vocab->slot_mask;
-    for (uint32_t probe = 1; probe <= MOTE_TEXT_PROBES; probe++) {
-        uint32_t slot = vocab->slots[at];
-        if (slot == UINT32_MAX) {
-            vocab->slots[at] = tag | id;
-            return MOTE_OK;
-        }
-        if ((slot & ~ids) == tag && same(vocab->tokens[slot & ids], text.data, text.n))
-            return mote_base_fail(error, MOTE_E_FORMAT, 0,
-                                  "tokens %u and %u of the vocabulary are both \"%t\"",
-                                  (uint64_t)(slot & ids), (uint64_t)id, text);
-        at = (at + probe) & vocab->slot_mask;
-    }
-    return mote_base_fail(error, MOTE_E_FORMAT, 0,
-                          "token %u of the vocabulary: too many entries collide in the hash table",
-                          (uint64_t)id);
+    uint32_t *slot = slot_of(vocab, text.data, text.n, hash);
+    if (!slot)
+        return mote_base_fail(error, MOTE_E_FORMAT, 0,
+                              "token %u of the vocabulary: too many entries collide in the hash table",
+                              (uint64_t)id);
+    if (*slot != UINT32_MAX)
+        return mote_base_fail(error, MOTE_E_FORMAT, 0, "tokens %u and %u of the vocabulary are both \"%t\"",
+                              (uint64_t)id_in(vocab, slot), (uint64_t)id, text);
+    *slot = ((uint32_t)(hash >> 32) & ~(((uint32_t)1 << vocab->slot_bits) - 1)) | id;
+    return MOTE_OK;
 }
 
 static int hex_digit(char c) {
@@ -168,29 +171,27 @@ static mote_status named_id(const struct mote_text_vocab *vocab, const char *key
 
 static mote_status open_ids(const struct mote_text_source *source, struct mote_text_vocab *vocab,
                             mote_error *error) {
-    int spm = vocab->kind == MOTE_TEXT_SPM, wpm = vocab->kind == MOTE_TEXT_WPM;
-    const struct {
-        const char *key;
-        mote_token given;
-        const char *name;
+    static const struct {
+        const char *key, *spm, *wpm; /* what it is called where the file does not say */
+        size_t given;
     } ids[] = {
-        {"bos", source->bos, spm ? "<s>" : NULL},
-        {"eos", source->eos, spm ? "</s>" : NULL},
-        {"unknown", source->unk,
-         spm   ? "<unk>"
-         : wpm ? "[UNK]"
-               : NULL},
-        {"seperator", source->sep, wpm ? "[SEP]" : NULL}, /* spelt so in the format */
-        {"cls", source->cls, wpm ? "[CLS]" : NULL},
-        {"eot", source->eot, NULL},
-        {"eom", source->eom, NULL},
-        {"padding", source->pad, NULL},
-        {"mask", source->mask, NULL},
+        {"bos", "<s>", NULL, offsetof(struct mote_text_source, bos)},
+        {"eos", "</s>", NULL, offsetof(struct mote_text_source, eos)},
+        {"unknown", "<unk>", "[UNK]", offsetof(struct mote_text_source, unk)},
+        {"seperator", NULL, "[SEP]", offsetof(struct mote_text_source, sep)}, /* spelt so in the format */
+        {"cls", NULL, "[CLS]", offsetof(struct mote_text_source, cls)},
+        {"eot", NULL, NULL, offsetof(struct mote_text_source, eot)},
+        {"eom", NULL, NULL, offsetof(struct mote_text_source, eom)},
+        {"padding", NULL, NULL, offsetof(struct mote_text_source, pad)},
+        {"mask", NULL, NULL, offsetof(struct mote_text_source, mask)},
     };
     enum { BOS, EOS, UNK, SEP, CLS, N_IDS = sizeof ids / sizeof *ids };
+    int wpm = vocab->kind == MOTE_TEXT_WPM;
     mote_token found[N_IDS];
     for (int i = 0; i < N_IDS; i++) {
-        mote_status status = named_id(vocab, ids[i].key, ids[i].given, ids[i].name, &found[i], error);
+        mote_token given = *(const mote_token *)(const void *)((const char *)source + ids[i].given);
+        const char *name = vocab->kind == MOTE_TEXT_SPM ? ids[i].spm : wpm ? ids[i].wpm : NULL;
+        mote_status status = named_id(vocab, ids[i].key, given, name, &found[i], error);
         if (status) return status;
     }
     vocab->bos = wpm && found[CLS] != MOTE_TOKEN_NONE ? found[CLS] : found[BOS];

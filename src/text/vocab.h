@@ -47,7 +47,7 @@ struct mote_text_vocab {
     uint8_t *flags;
     uint32_t *slots, slot_mask, slot_bits;
     uint32_t *special, n_special;
-    uint32_t first[2][8];                /* bytes that special entries begin with: user-defined ones; all */
+    uint8_t first[256];                  /* what special entries begin with each byte (special.c) */
     mote_token byte[256];                /* the token that stands for one byte, or MOTE_TOKEN_NONE */
     const struct mote_text_split *split; /* BPE */
     struct mote_text_merge *merges;
