@@ -251,7 +251,7 @@ SUPERBLOCKS(tq1_0) {
 /* ---- code books ---- */
 
 /* x where the bit of its place in signs is clear, −x where it is set. */
-INLINE vector with_signs(vector x, uint32_t signs, int half) {
+PART vector with_signs(vector x, uint32_t signs, int half) {
     vector negative = mask16(signs, half);
     return wasm_i8x16_sub(wasm_v128_xor(x, negative), negative);
 }
@@ -265,7 +265,7 @@ INLINE vector entries(const uint16_t *book, const uint16_t index[4]) {
 }
 
 /* The sixteen nibbles of 64 bits. */
-INLINE vector nibbles_in_order(vector v) {
+PART vector nibbles_in_order(vector v) {
     static const uint32_t low_halves = 0x0f0f0f0f;
     vector four = load_splat(opaque(&low_halves)), high = wasm_v128_and(wasm_u16x8_shr(v, 4), four);
     return wasm_i8x16_shuffle(wasm_v128_and(v, four), high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
@@ -439,8 +439,9 @@ SUPERBLOCKS(iq1_m) {
 }
 
 void mote_kernel_decode_overlay__simd128(struct mote_kernels *table) {
-#define DECODE_SET(NAME, lower) table->decode[MOTE_TYPE_##NAME] = mote_kernel_decode_##lower##__simd128;
-    MOTE_KERNEL_DECODE_LIST(DECODE_SET)
+#define DECODE_SET(NAME, lower) [MOTE_TYPE_##NAME] = mote_kernel_decode_##lower##__simd128,
+    static mote_kernel_decode *const all[MOTE_BASE_TYPE_END] = {MOTE_KERNEL_DECODE_LIST(DECODE_SET)};
+    memcpy(table->decode, all, sizeof all);
 #undef DECODE_SET
 }
 

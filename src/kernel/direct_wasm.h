@@ -220,8 +220,10 @@ PART vector rows_q8_0(const struct type *type, struct rows rows, uint32_t k, con
                 const uint8_t *w = p + r * rows.row_bytes + 34 * b + 2;
                 span.idot[b][r] = dots_signed(dots_signed(start, load(w), low), load(w + 16), high);
             }
-            span.scale[b] = load_scales(p + 34 * b, rows.row_bytes, &halves);
         }
+        ROLLED
+        for (unsigned b = 0; b < BLOCKS; b++)
+            span.scale[b] = load_scales(p + 34 * b, rows.row_bytes, &halves);
         acc = add_groups(acc, &span, i - from, BLOCKS, 32, 0, &here);
     }
     return acc;
@@ -430,7 +432,8 @@ PART void direct(four_rows *products, const struct type *type, const uint8_t *ro
 DIRECT_LIST(DIRECT)
 
 static void overlay_direct(struct mote_kernels *table) {
-#define SET(NAME, lower, how) table->direct[MOTE_TYPE_##NAME] = direct_##lower;
-    DIRECT_LIST(SET)
+#define SET(NAME, lower, how) [MOTE_TYPE_##NAME] = direct_##lower,
+    static mote_kernel_direct *const all[MOTE_BASE_TYPE_END] = {DIRECT_LIST(SET)};
+    memcpy(table->direct, all, sizeof all);
 #undef SET
 }
