@@ -63,7 +63,7 @@ static void put(struct json *json, const char *text, size_t n) {
     json->n += n;
 }
 
-static void put_word(struct json *json, const char *word) {
+__attribute__((noinline)) static void put_word(struct json *json, const char *word) {
     size_t n = 0;
     while (word[n])
         n++;
@@ -75,7 +75,7 @@ static void put_string(struct json *json, const char *name, mote_text text) {
     if (!json->full && !mote_text_json_string(text, json->out, json->max, &json->n)) json->full = 1;
 }
 
-static int is_space(char c) {
+__attribute__((noinline)) static int is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 

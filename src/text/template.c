@@ -24,6 +24,11 @@ struct value *mote_text_render_fail(struct render *r, const char *what, const st
     return &r->undefined;
 }
 
+/* Never inlined, as it is asked everywhere. */
+__attribute__((noinline)) int mote_text_render_idle(const struct render *r) {
+    return r->dry || r->status;
+}
+
 static void fail_as(struct render *r, mote_status status, const char *what) {
     if (r->status) return;
     mote_text_render_fail(r, what, NULL);

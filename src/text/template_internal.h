@@ -105,8 +105,14 @@ enum token_kind {
 enum { DRY = 1, BREAK = 2, CONTINUE = 4 };
 
 struct render {
-    mote_text source; /* what is being read */
+    struct value undefined; /* first: its address is that of the rendering, which is code saved everywhere */
     mote_status status;
+    uint8_t dry;     /* DRY: read, do nothing; BREAK, CONTINUE: likewise up to the end of the loop */
+    uint8_t in_loop; /* how many loops around, in this macro */
+    uint8_t kept;    /* something older than mark has been changed */
+    uint8_t in_tag, json;
+    mote_text source; /* what is being read */
+    uint32_t cursor;
     uint32_t at; /* offset in source of what is being done */
     uint32_t steps, depth;
     char *block;
@@ -119,23 +125,16 @@ struct render {
         struct value text; /* a name, or text outside tags; always of type string */
         struct value *v;   /* a string or a number; undefined when dry */
     } token;
-    uint32_t cursor;
-    uint8_t in_tag, json;
-    uint8_t dry;     /* DRY: read, do nothing; BREAK, CONTINUE: likewise up to the end of the loop */
-    uint8_t in_loop; /* how many loops around, in this macro */
-    uint8_t kept;    /* something older than mark has been changed */
     struct scope *scope;
     struct value **stack; /* [LIMIT_STACK] */
     uint32_t n_stack;
-    struct value undefined, none, no, yes, spare;
+    struct value none, no, yes, spare;
     uint64_t now;
     char message[200];
 };
 
 /* Whether values are to be made and things to be done at all. */
-static inline int mote_text_render_idle(const struct render *r) {
-    return r->dry || r->status;
-}
+int mote_text_render_idle(const struct render *r);
 
 /* ---- template.c: memory, failure, output ---- */
 

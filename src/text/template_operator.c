@@ -5,7 +5,7 @@
  * refused as well. Not here, because no chat template has them: **, the order of lists. */
 #include "text/template_internal.h"
 
-static int is_number(const struct value *v) {
+__attribute__((noinline)) static int is_number(const struct value *v) {
     return v->type >= V_BOOL && v->type <= V_FLOAT;
 }
 
@@ -13,7 +13,7 @@ static int is_list(const struct value *v) {
     return v->type == V_LIST || v->type == V_TUPLE;
 }
 
-static double as_double(const struct value *v) {
+__attribute__((noinline)) static double as_double(const struct value *v) {
     return v->type == V_FLOAT ? v->f : (double)v->i;
 }
 
