@@ -138,11 +138,8 @@ static void shortest(struct render *r, struct decimal *d, uint64_t bits) {
         if (cut <= 0) return;
         memmove(d->digit, d->digit + cut, (size_t)n);
         d->n = n;
-        struct decimal half = *d; /* between this and the next of n digits */
-        memmove(half.digit + 1, half.digit, (size_t)n);
-        half.digit[0] = 5;
-        half.n++;
-        int up = compare(&exact, &half) >= !(d->digit[0] & 1);
+        int next = exact.digit[cut - 1]; /* half way, which only a last digit can be: to even */
+        int up = next > 5 || (next == 5 && (cut > 1 || d->digit[0] & 1));
         for (int tries = 2 - up; tries > 0; tries--) { /* near a power of two the farther may do, too */
             if (up) scale(d, 1, 1);
             if (compare(d, &low) >= odd && compare(d, &high) <= -odd) return;
