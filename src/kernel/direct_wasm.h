@@ -14,6 +14,9 @@
  * Nothing here can ask for memory ahead of time, but fetch() reads a byte of each line of the next four rows as
  * these are multiplied, in the order of the file, which a machine follows by itself.
  *
+ * Rows of Q8_0 shorter than SHORT end before the machine has learnt where they go: of those, each line of the
+ * next four is touched ahead (1.8 times the speed at 576 values in a row, but 0.7 times at 2048).
+ *
  * Where weights have an offset, sums begin with −offset·Σx: the dot of the activations with the offset
  * itself, which is as good in any lane. Q8_0 is signed: see multiply_wasm.h. */
 #include "kernel/decode.h"
@@ -194,7 +197,7 @@ PART vector rows_q4_0(const struct type *type, struct rows rows, uint32_t k, con
 
 /* Four blocks to a turn, as no fetch keeps pace with so many bytes. Where fewer are left, those before them are
  * taken again, and only the new ones count. */
-enum { BLOCKS = 4 };
+enum { BLOCKS = 4, SHORT = 1024 };
 
 /* The first block of the next four, of n; i are done. */
 INLINE uint32_t blocks_from(uint32_t i, uint32_t n) {
@@ -209,6 +212,7 @@ PART vector rows_q8_0(const struct type *type, struct rows rows, uint32_t k, con
     for (uint32_t i = 0; i < k / 32; i += BLOCKS) {
         uint32_t from = blocks_from(i, k / 32);
         const struct column here = {x->q + from * 32, x->d + from, x->sum};
+        if (k < SHORT && i + BLOCKS <= k / 32) fetch(&rows, 4 * BLOCKS * 34);
         const uint8_t *p = rows.p + from * 34;
         UNROLL
         for (unsigned b = 0; b < BLOCKS; b++) {
