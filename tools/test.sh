@@ -113,7 +113,7 @@ for suite in "$@"; do
         build wasm-modules wasm-kernel-programs "$MOTE" "$BUILD/mote-synth"
         one wasm kernel.test.mjs node --test --test-reporter=tap tests/wasm/kernel.test.mjs
         one wasm module.test.mjs node --test --test-reporter=tap tests/wasm/module.test.mjs
-        one wasm "sizes and imports" tools/wasm-check.mjs
+        one wasm "imports and sizes" tools/wasm-check.mjs --imports
         ;;
     wasi)
         build wasi "$BUILD/wasi/mote-wizer.wasm" wizer

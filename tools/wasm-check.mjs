@@ -1,21 +1,24 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 //
-// wasm-check.mjs: prints the sizes of the modules in dist/ ($DIST); fails where one is larger than what is
-// promised, or imports anything but env.memory.
+// wasm-check.mjs [--imports]: prints the sizes of the modules in dist/ ($DIST); fails where one is larger than what
+// is promised, or imports anything but env.memory. With --imports a module that is too large is told as skipped:
+// `make wasm` is what fails of it.
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 // Bytes as shipped. Addresses of 64 bits make every one in the code and the data longer.
 const promised = { mote: 100_000, "mote-threads": 105_000, "mote-simd": 105_000, "mote-64": 110_000 };
-let failed = 0;
+const lenient = process.argv.includes("--imports");
+let failed = 0, skipped = 0;
 for (const [name, limit] of Object.entries(promised)) {
   const path = `${process.env.DIST ?? "dist"}/${name}.wasm`;
   const bytes = readFileSync(path);
   console.log(`${path.padEnd(24)} ${bytes.length} bytes, ${gzipSync(bytes).length} compressed, at most ${limit}`);
   if (bytes.length > limit) {
-    console.error(`${path} is ${bytes.length - limit} bytes too large`);
-    failed++;
+    console.error(`${lenient ? "skipped: " : ""}${path} is ${bytes.length - limit} bytes larger than the ${limit} promised`);
+    if (lenient) skipped++;
+    else failed++;
   }
   for (const { module, name } of imports(bytes))
     if (`${module}.${name}` !== "env.memory") {
@@ -23,7 +26,7 @@ for (const [name, limit] of Object.entries(promised)) {
       failed++;
     }
 }
-console.log(`${failed ? 0 : 1} passed, ${failed} failed`);
+console.log(`${failed ? 0 : 1} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed ? 1 : 0;
 
 // The import section, read here because this node may not know all instructions of the module.
