@@ -251,7 +251,7 @@ static const uint32_t stops[] = {'(',    ')',    '|',   '|',    '.',    '.',    
                                  0x3001, 0x3001, 0x964, 0x964,  0x6D4,  0x6D4,  0x60C,  0x60C,  0};
 
 static const struct set sets[] = {
-    [KANA - KANA] = {0, 0, 0, 0, 0, MANY, kana},
+    [0] = {0, 0, 0, 0, 0, MANY, kana},
     [NEWLINE - KANA] = {0, 0, 0, 0, 0, 1, newline},
     [CASED - KANA] = {MOTE_TEXT_UPPER | MOTE_TEXT_LOWER, 0, MOTE_TEXT_WHITE, 0, 1, MANY, newer},
     [SIGNS - KANA] = {0, 0, MOTE_TEXT_WHITE, 0, 0, MANY, signs},
