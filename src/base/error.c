@@ -40,14 +40,6 @@ static void put_signed(struct writer *w, int64_t value) {
     put_unsigned(w, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
-static double double_of(uint64_t bits) {
-    union {
-        uint64_t u;
-        double f;
-    } number = {bits};
-    return number.f;
-}
-
 static void put_double(struct writer *w, double value) {
     if (!(value > -1e15 && value < 1e15)) { /* also NaN */
         put_unsigned(w, 0);
@@ -92,7 +84,7 @@ static size_t write_all(char *out, size_t size, const char *format, const struct
             put_signed(&w, (int64_t)value->number);
             break;
         case 'f':
-            put_double(&w, double_of(value->number));
+            put_double(&w, mote_base_f64_from_bits(value->number));
             break;
         case '\0':
             format--;

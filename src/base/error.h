@@ -4,6 +4,7 @@
 #ifndef MOTE_BASE_ERROR_H
 #define MOTE_BASE_ERROR_H
 
+#include "base/float.h"
 #include "mote/mote.h"
 
 /* An argument of a message: a number, a NUL-terminated text, or a text and its length. Arguments are passed as
@@ -17,11 +18,7 @@ static inline struct mote_base_value mote_base_value_number(uint64_t number) {
     return (struct mote_base_value){number, NULL};
 }
 static inline struct mote_base_value mote_base_value_double(double number) {
-    union {
-        double f;
-        uint64_t u;
-    } bits = {number};
-    return (struct mote_base_value){bits.u, NULL};
+    return (struct mote_base_value){mote_base_f64_bits(number), NULL};
 }
 static inline struct mote_base_value mote_base_value_string(const char *text) {
     return (struct mote_base_value){0, text};

@@ -23,6 +23,22 @@ static inline uint32_t mote_base_f32_bits(float value) {
     return x.u;
 }
 
+static inline double mote_base_f64_from_bits(uint64_t bits) {
+    union {
+        uint64_t u;
+        double f;
+    } x = {bits};
+    return x.f;
+}
+
+static inline uint64_t mote_base_f64_bits(double value) {
+    union {
+        double f;
+        uint64_t u;
+    } x = {value};
+    return x.u;
+}
+
 static inline float mote_base_f32_from_bf16(uint16_t h) {
     return mote_base_f32_from_bits((uint32_t)h << 16);
 }

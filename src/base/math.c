@@ -20,22 +20,6 @@
 #define LN2_HI       0x1.62e42feep-1 /* 32 bits: n · LN2_HI is exact */
 #define LN2_LO       0x1.a39ef35793c76p-33
 
-static double from_bits(uint64_t bits) {
-    union {
-        uint64_t u;
-        double f;
-    } x = {bits};
-    return x.f;
-}
-
-static uint64_t to_bits(double value) {
-    union {
-        double f;
-        uint64_t u;
-    } x = {value};
-    return x.u;
-}
-
 float mote_base_exp(float x) {
     x = x < MOTE_BASE_EXP_MIN ? MOTE_BASE_EXP_MIN : x;
     x = x > MOTE_BASE_EXP_MAX ? MOTE_BASE_EXP_MAX : x;
@@ -62,9 +46,9 @@ static double log_double(double x) {
         x *= 0x1p54;
         shift = 54;
     }
-    uint64_t bits = to_bits(x);
+    uint64_t bits = mote_base_f64_bits(x);
     int n = (int)(bits >> 52) - 1023 - shift;
-    double m = from_bits((bits & 0xfffffffffffff) | 0x3ff0000000000000);
+    double m = mote_base_f64_from_bits((bits & 0xfffffffffffff) | 0x3ff0000000000000);
     if (m > 0x1.6a09e667f3bcdp0) {
         m *= 0.5;
         n++;
@@ -84,19 +68,20 @@ float mote_base_log(float x) {
 }
 
 static double exp_double(double x) {
-    if (x > 710) return from_bits(0x7ff0000000000000);
+    if (x > 710) return mote_base_f64_from_bits(0x7ff0000000000000);
     if (x < -746) return 0;
     double n = x * 0x1.71547652b82fep0 + ROUND_DOUBLE - ROUND_DOUBLE;
     double r = x - n * LN2_HI - n * LN2_LO, p = 1.0;
     for (int k = 13; k >= 1; k--) /* Taylor: r^14/14! is below 2^-57 */
         p = p * r / k + 1.0;
     int half = (int)n / 2, rest = (int)n - half;
-    return p * from_bits((uint64_t)(half + 1023) << 52) * from_bits((uint64_t)(rest + 1023) << 52);
+    return p * mote_base_f64_from_bits((uint64_t)(half + 1023) << 52) *
+           mote_base_f64_from_bits((uint64_t)(rest + 1023) << 52);
 }
 
 double mote_base_pow(double base, double exponent) {
-    if (!(base > 0) || exponent != exponent) return from_bits(0x7ff8000000000000);
-    if (to_bits(base) == 0x7ff0000000000000) return exponent > 0 ? base : exponent < 0 ? 0 : 1;
+    if (!(base > 0) || exponent != exponent) return mote_base_f64_from_bits(0x7ff8000000000000);
+    if (mote_base_f64_bits(base) == 0x7ff0000000000000) return exponent > 0 ? base : exponent < 0 ? 0 : 1;
     double power = exponent * log_double(base);
     return power != power ? 1 : exp_double(power); /* 1^±infinity */
 }
@@ -107,7 +92,7 @@ void mote_base_sincos(double x, double *sine, double *cosine) {
     static const double parts[] = {0x1.921p0,   0x1.f6ap-13, 0x1.11p-26, 0x1.68cp-39,
                                    0x1.1a4p-54, 0x1.131p-65, 0x1.314p-78};
     if (!(x >= -0x1p40 && x <= 0x1p40)) {
-        *sine = *cosine = from_bits(0x7ff8000000000000);
+        *sine = *cosine = mote_base_f64_from_bits(0x7ff8000000000000);
         return;
     }
     double n = x * 0x1.45f306dc9c883p-1 + ROUND_DOUBLE - ROUND_DOUBLE, r = x;
