@@ -40,7 +40,9 @@ int cli_buffer_read(struct cli_buffer *buffer, FILE *file, const char *name) {
         if (!cli_buffer_reserve(buffer, buffer->n + 65536))
             return cli_fail(CLI_MEMORY, "%s: not enough memory to read it", name);
         errno = 0;
+        cli_signals_end_reads(1);
         size_t n = fread(buffer->data + buffer->n, 1, 65536, file);
+        cli_signals_end_reads(0);
         buffer->n += n;
         if (n) continue;
         if (cli_interrupted) return CLI_INTERRUPTED;

@@ -29,6 +29,13 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
  * ends the program at once. */
 extern volatile sig_atomic_t cli_interrupted;
 void cli_signals(void);
+/* Whether SIGINT ends a read that waits for input, as a person at the keyboard expects. Otherwise system calls
+ * go on after it: what stdio was writing would be lost. */
+void cli_signals_end_reads(int yes);
+
+/* Reads the answer to a question from stdin: its first character in lower case, '\n' if it is empty, 0 at the
+ * end of the input or after SIGINT. */
+int cli_answer(void);
 
 /* A progress line on stderr: label, bar, done/total, speed, time left. Without a terminal: a line at the
  * start and one at the end. total 0: unknown. unit "B" prints sizes, other units are plain counts. */

@@ -6,6 +6,7 @@
  *     SIGPIPE   ignored: a write to a closed pipe fails with EPIPE and is handled where it happens
  *     SIGBUS    a mapped model file was cut short by somebody: there is nothing to go on with, so the program
  *               says so and ends; without this the user would read "Bus error" */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,9 +26,21 @@ int cli_fail(int code, const char *format, ...) {
     return code;
 }
 
+int cli_answer(void) {
+    char answer[16];
+    cli_signals_end_reads(1);
+    const char *got = fgets(answer, sizeof answer, stdin);
+    cli_signals_end_reads(0);
+    return got ? tolower((unsigned char)answer[0]) : 0;
+}
+
 #if defined(__wasi__)
 
 void cli_signals(void) {} /* a sandbox has none */
+
+void cli_signals_end_reads(int yes) {
+    (void)yes;
+}
 
 #else
 
@@ -44,13 +57,20 @@ static void lose_file(int signal_number) {
     _exit(written < 0 ? CLI_FAILED : CLI_MODEL);
 }
 
-/* No SA_RESTART: a read that waits for input is to end with EINTR. */
-void cli_signals(void) {
+void cli_signals_end_reads(int yes) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     sigemptyset(&action.sa_mask);
     action.sa_handler = interrupt;
+    action.sa_flags = yes ? 0 : SA_RESTART;
     sigaction(SIGINT, &action, NULL);
+}
+
+void cli_signals(void) {
+    struct sigaction action;
+    cli_signals_end_reads(0);
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
     action.sa_handler = lose_file;

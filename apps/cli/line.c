@@ -68,7 +68,9 @@ int cli_line_read(struct cli_line *line, const char **text, size_t *n) {
     if (line->editor) {
         if (!read_edited(line, text, n)) return 0;
     } else {
+        cli_signals_end_reads(1);
         ssize_t length = getline(&line->text, &line->room, stdin);
+        cli_signals_end_reads(0);
         if (length < 0 || cli_interrupted) return 0;
         *text = line->text;
         *n = (size_t)length;

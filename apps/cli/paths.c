@@ -105,12 +105,12 @@ enum cli_presence cli_entry_presence(const struct cli_entry *entry, const char *
 
 /* Asks on the terminal; the answer is yes unless it starts with n. */
 static int agreed(const struct cli_entry *entry) {
-    char size[16], answer[16];
+    char size[16];
     fprintf(stderr, "%s is not here yet", entry->name);
     if (entry->bytes) fprintf(stderr, " (%s)", cli_size(entry->bytes, size));
     fprintf(stderr, ". Pull it now? [Y/n] ");
-    if (!fgets(answer, sizeof answer, stdin)) return 0;
-    return answer[0] != 'n' && answer[0] != 'N';
+    int answer = cli_answer();
+    return answer && answer != 'n';
 }
 
 /* The file of an entry, pulled when it is not there and the user wants it. */

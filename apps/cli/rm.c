@@ -19,10 +19,10 @@ static const char usage[] = "usage: mote rm NAME [-y]\n"
                             "  -y, --yes  do not ask\n";
 
 static int agreed(const char *name, int64_t n_bytes) {
-    char size[16], answer[16];
+    char size[16];
     if (!isatty(STDIN_FILENO)) return 1; /* a script that says rm means it */
     fprintf(stderr, "Remove %s (%s)? [y/N] ", name, cli_size(n_bytes > 0 ? (uint64_t)n_bytes : 0, size));
-    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    return cli_answer() == 'y';
 }
 
 static int remove_entry(const struct cli_entry *entry, int yes) {

@@ -99,7 +99,8 @@ static int detokenize(const struct cli_model *model, int special, FILE *file) {
     if (!text) return cli_fail(CLI_MEMORY, "not enough memory");
     mote_detokenizer state = {.special = special != 0, .raw = 1};
     int code = CLI_OK;
-    for (size_t length = 0; !code;) {
+    cli_signals_end_reads(1);
+    for (size_t length = 0; !code && !cli_interrupted;) {
         int c = getc(file);
         if (c != EOF && !isspace(c)) {
             if (length < sizeof word - 1)
@@ -120,9 +121,9 @@ static int detokenize(const struct cli_model *model, int special, FILE *file) {
             if (!code && fwrite(text, 1, n, stdout) != n) break; /* main reports it */
         }
         length = 0;
-        if (cli_interrupted) code = CLI_INTERRUPTED;
         if (c == EOF) break;
     }
+    if (cli_interrupted) code = CLI_INTERRUPTED;
     if (!code && ferror(file)) code = cli_fail(CLI_FAILED, "stdin: %s", strerror(errno));
     if (!code && !mote_detokenize_end(&state, 1, text, room, &n)) fwrite(text, 1, n, stdout);
     free(text);

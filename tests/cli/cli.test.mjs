@@ -222,6 +222,18 @@ test('Ctrl-C ends the answer with exit 130 and keeps what was made', async () =>
     assert.equal(result.stdout.slice(0, 10), whole.slice(0, 10));
 });
 
+test('Ctrl-C while the reader of the answer is slow loses nothing', () => {
+    const rain = `"$MOTE" run ${model} --raw 'the rain' --context-shift -n 4000000 --temp 0`;
+    // the pipe is full and mote waits in a write when the signal comes; then the reader goes on
+    const reader = 'sleep 1; kill -INT $(cat pid); sleep 0.2; cat >answer';
+    const result = shell(`(echo $BASHPID >pid; exec ${rain}) | (${reader}); echo \${PIPESTATUS[0]}`);
+    assert.equal(result.stderr, '');
+    assert.equal(result.stdout, '130\n');
+    const n = fs.statSync(file('answer')).size;
+    assert.ok(n > 60000, `the pipe was not full: ${n}`);
+    assert.equal(shell(`${rain} | head -c ${n - 1} | cmp -n ${n - 1} - answer`).stdout, ''); // all but the last line's end
+});
+
 test('a model file cut short while it is in use: exit 3 and a message, not a crash', { skip: sanitized && 'the sanitizer takes the signal' }, async () => {
     fs.copyFileSync(model, file('victim.gguf'));
     const args = ['run', file('victim.gguf'), '--raw', 'the', '--context-shift', '-n', '4000000', ...greedy];
