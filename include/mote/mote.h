@@ -9,6 +9,7 @@
  *     mote_session  one sequence of tokens inside a context. Sessions with a common prefix share its pages.
  *     batch         rows of (session, token) that one mote_context_step computes together.
  *     mote_sampler  logits -> the next token, seeded and pure.
+ *     encoding      texts -> vectors or scores of labels, with models that read a text whole (BERT and its kin).
  *
  * Memory: this library never allocates. For each object a *_plan function says how many bytes it needs,
  * the caller gives one block aligned to MOTE_ALIGN and keeps it until it has finished with the object
@@ -81,6 +82,14 @@ typedef struct mote_text {
     size_t n;
 } mote_text;
 
+/* How the vectors of a text's tokens become one. NONE: they do not. The numbers are GGUF's. */
+typedef enum mote_pooling {
+    MOTE_POOLING_NONE = 0,
+    MOTE_POOLING_MEAN = 1,
+    MOTE_POOLING_CLS = 2, /* that of the first token */
+    MOTE_POOLING_LAST = 3,
+} mote_pooling;
+
 /* ---- model ---- */
 
 typedef struct mote_model mote_model;
@@ -107,9 +116,16 @@ typedef struct mote_model_info {
     int add_bos, add_eos;
     float rope_base;
     mote_text rope_scaling; /* "none", "linear", "llama3", "yarn" */
+    int is_encoder;         /* for mote_context_encode; otherwise for sessions */
+    mote_pooling pooling;   /* of an encoder: how the file wants a text's vector made */
+    uint32_t n_labels;      /* of an encoder with a head; 0: none */
+    int labels_tokens;      /* the head judges each token, not the text */
 } mote_model_info;
 
 void mote_model_describe(const mote_model *model, mote_model_info *info);
+
+/* The name of label i < n_labels; empty where the file gives none. */
+mote_text mote_model_label(const mote_model *model, uint32_t i);
 
 /* One tensor of the file, for i < info.n_tensors. dims[0] is the contiguous one. */
 typedef struct mote_tensor_info {
@@ -263,6 +279,28 @@ MOTE_MUST_USE mote_status mote_session_feed(mote_session *session, const mote_to
 /* Logits [V] of the i-th row of the last step that wanted them, valid until the next step. NULL if no such
  * row. */
 const float *mote_context_logits(const mote_context *context, size_t i);
+
+/* ---- encoding ----
+ *
+ * A context of an encoder has no sessions. Of its options, n_positions is the longest sequence (0: the model's
+ * own), n_rows the most tokens computed at once (0: enough for the longest sequence), n_sessions the most
+ * sequences computed at once (0: 16); more of them go in pieces, with the same bits. */
+
+typedef struct mote_sequence {
+    const mote_token *tokens;
+    size_t n;
+    size_t n_first; /* tokens from this one on belong to the second of a pair of texts; 0: there is one text */
+} mote_sequence;
+
+/* Encodes n sequences. Either result may be NULL.
+ *   vectors [n, D], or for pooling NONE [Σ tokens, D]: as pooled, not normalised
+ *   labels [n, n_labels], or for a head that judges tokens [Σ tokens, n_labels]: logits, by the pooling of the
+ *   file
+ * Nothing a sequence gets depends on the others. Errors: ARGUMENT not an encoder, an empty sequence, labels of
+ * a model without a head; CONTEXT a sequence longer than n_positions (`where` is its place); TOKEN. */
+MOTE_MUST_USE mote_status mote_context_encode(mote_context *context, const mote_sequence *sequences, size_t n,
+                                              mote_pooling pooling, float *vectors, float *labels,
+                                              mote_error *error);
 
 /* ---- sampling ---- */
 

@@ -177,6 +177,12 @@ struct mote_kernels {
     /* y = silu(gate) · up, silu(z) = z / (1 + exp(−z)); y may alias either. */
     void (*swiglu)(const float *gate, const float *up, uint32_t n, float *y);
     void (*add)(const float *a, const float *b, uint32_t n, float *y); /* y may alias */
+    /* y [D] = (x − m) · r · weight + bias, m = Σx / n, r = 1 / sqrt(Σ(x − m)² / n + eps), each Σ by lanes and
+     * tree; / and sqrt are IEEE. bias may be NULL; y may alias x. */
+    void (*layer_norm)(const float *x, const float *weight, const float *bias, uint32_t n, float eps,
+                       float *y);
+    void (*gelu)(const float *x, uint32_t n, float *y); /* y = x · (1 + erf(x / √2)) / 2; y may alias */
+    void (*tanh)(const float *x, uint32_t n, float *y); /* y may alias */
     void (*to_f16)(const float *x, uint32_t n, uint16_t *y);
     /* Writes one position's key and value [E] into place `at` < 32 of a page, by mote_kv_type. */
     mote_kernel_keep *keep[MOTE_KERNEL_KV];
