@@ -35,6 +35,7 @@ wasm-ldflags := --no-entry --import-memory --export-dynamic --export=wasm_packed
 	--initial-memory=1048576
 # Nothing lies below 1024: the stack ends there.
 wasm-optflags := --strip-producers --strip-target-features --low-memory-unused -Oz --flatten --rereloop -Oz -Oz --converge \
+	--const-hoisting --reorder-locals --reorder-functions \
 	--enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-nontrapping-float-to-int --enable-sign-ext \
 	--enable-mutable-globals --enable-multivalue
 
