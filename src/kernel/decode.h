@@ -56,9 +56,7 @@ void mote_kernel_decode_iq_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_decode_overlay__neon(struct mote_kernels *table);
 #elif defined(__wasm_simd128__)
 void mote_kernel_decode_overlay__simd128(struct mote_kernels *table);
-#define MOTE_KERNEL_DECODE_SIMD128(NAME, lower) mote_kernel_decode mote_kernel_decode_##lower##__simd128;
-MOTE_KERNEL_DECODE_LIST(MOTE_KERNEL_DECODE_SIMD128)
-#undef MOTE_KERNEL_DECODE_SIMD128
+extern mote_kernel_decode *const mote_kernel_decode__simd128[MOTE_BASE_TYPE_END]; /* all of it */
 #endif
 
 #endif

@@ -78,8 +78,7 @@ PART void blocks_of_32(const struct block_type *type, const uint8_t *p, uint32_t
 }
 
 #define BLOCK_TYPE(lower, bytes, table, has_min, fifth_bit)                                                  \
-    void mote_kernel_decode_##lower##__simd128(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, \
-                                               float *min) {                                                 \
+    static void decode_##lower(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min) {   \
         static const struct block_type type = {bytes, table, has_min, fifth_bit};                            \
         blocks_of_32(&type, p, n_blocks, q, scale, min);                                                     \
     }
@@ -89,8 +88,7 @@ BLOCK_TYPE(q5_0, 22, plain, 0, 1)
 BLOCK_TYPE(q5_1, 24, plain + 16, 1, 1)
 BLOCK_TYPE(iq4_nl, 18, mote_kernel_nonlinear, 0, 0)
 
-void mote_kernel_decode_mxfp4__simd128(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale,
-                                       float *min) {
+static void decode_mxfp4(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
     (void)min;
     for (; n_blocks; n_blocks--, p += 17, q += 32) {
         *scale++ = mote_kernel_e8m0_half(*p);
@@ -98,8 +96,7 @@ void mote_kernel_decode_mxfp4__simd128(const uint8_t *p, uint32_t n_blocks, int8
     }
 }
 
-void mote_kernel_decode_q8_0__simd128(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale,
-                                      float *min) {
+static void decode_q8_0(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
     (void)min;
     for (; n_blocks; n_blocks--, p += 34, q += 32) {
         *scale++ = f16(p);
@@ -151,8 +148,7 @@ PART void values(const struct superblock_type *type, const uint8_t *p, int8_t *q
 }
 
 #define SUPERBLOCKS(lower)                                                                                   \
-    void mote_kernel_decode_##lower##__simd128(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, \
-                                               float *min)
+    static void decode_##lower(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min)
 /* One superblock after the other, of a type with so many scales. */
 #define EACH(n_bytes, n_scales)                                                                              \
     (void)min;                                                                                               \
@@ -438,11 +434,13 @@ SUPERBLOCKS(iq1_m) {
     }
 }
 
-void mote_kernel_decode_overlay__simd128(struct mote_kernels *table) {
-#define DECODE_SET(NAME, lower) [MOTE_TYPE_##NAME] = mote_kernel_decode_##lower##__simd128,
-    static mote_kernel_decode *const all[MOTE_BASE_TYPE_END] = {MOTE_KERNEL_DECODE_LIST(DECODE_SET)};
-    memcpy(table->decode, all, sizeof all);
+#define DECODE_SET(NAME, lower) [MOTE_TYPE_##NAME] = decode_##lower,
+mote_kernel_decode *const mote_kernel_decode__simd128[MOTE_BASE_TYPE_END] = {
+    MOTE_KERNEL_DECODE_LIST(DECODE_SET)};
 #undef DECODE_SET
+
+void mote_kernel_decode_overlay__simd128(struct mote_kernels *table) {
+    memcpy(table->decode, mote_kernel_decode__simd128, sizeof table->decode);
 }
 
 #endif

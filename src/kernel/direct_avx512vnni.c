@@ -19,10 +19,10 @@ INLINE ints add_dot(ints sum, ints w, ints x) {
 #include "kernel/unpack_x86.h"
 
 /* One column of Q8_0 waits for memory, which brings eight streams of long rows sooner than sixteen. */
-static void q8_0(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
+static void q8_0(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
                  const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     mote_kernel_direct *direct = n_columns == 1 ? mote_kernel_direct_q8_0__avx2 : direct_q8_0;
-    direct(rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);
+    direct(w, row0, n_rows, x, n_columns, y, y_stride);
 }
 
 void mote_kernel_direct_overlay__avx512vnni(struct mote_kernels *table) {

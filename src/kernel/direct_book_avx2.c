@@ -254,12 +254,13 @@ SHAPE_LIST(PRODUCT)
     X(IQ3_S, iq3_s, fours, iq3_s, 512, 110, IQ3_S_VALUES)
 
 #define DIRECT(NAME, lower, shape, book, entries, bytes, ...)                                                \
-    static void direct_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,         \
+    static void direct_##lower(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,           \
                                const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,                 \
                                uint64_t y_stride) {                                                          \
         static const struct kind kind = {                                                                    \
             decode_##lower, mote_kernel_grid_##book, entries, bytes, {__VA_ARGS__}};                         \
-        product_##shape(&kind, rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);                       \
+        product_##shape(&kind, w->data + row0 * w->row_bytes, w->row_bytes, n_rows, w->k, x, n_columns, y,   \
+                        y_stride);                                                                           \
     }
 BOOK_LIST(DIRECT)
 #undef DIRECT

@@ -137,13 +137,14 @@ INLINE void strip(const uint8_t *rows, uint64_t row_bytes, uint32_t k, const str
         store_floats(y + c * y_stride, column[c].acc);
 }
 
-static void direct(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
+static void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
                    const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
-    for (uint32_t r = 0; r < n_rows; r += ROWS, rows += ROWS * row_bytes, y += ROWS) {
+    const uint8_t *rows = w->data + row0 * w->row_bytes;
+    for (uint32_t r = 0; r < n_rows; r += ROWS, rows += ROWS * w->row_bytes, y += ROWS) {
         if (n_columns == 1)
-            strip(rows, row_bytes, k, x, 1, y, y_stride);
+            strip(rows, w->row_bytes, w->k, x, 1, y, y_stride);
         else
-            strip(rows, row_bytes, k, x, n_columns, y, y_stride);
+            strip(rows, w->row_bytes, w->k, x, n_columns, y, y_stride);
     }
 }
 

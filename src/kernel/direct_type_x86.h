@@ -426,10 +426,11 @@ INLINE void fill(const int type, const uint8_t *rows, uint64_t row_bytes, uint32
 }
 
 #define DIRECT(NAME, lower, most)                                                                            \
-    static void direct_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,         \
+    static void direct_##lower(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,           \
                                const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,                 \
                                uint64_t y_stride) {                                                          \
-        product(MOTE_TYPE_##NAME, rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);                    \
+        product(MOTE_TYPE_##NAME, w->data + row0 * w->row_bytes, w->row_bytes, n_rows, w->k, x, n_columns,   \
+                y, y_stride);                                                                                \
     }                                                                                                        \
     static void fill_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t k,                            \
                              const struct mote_kernel_panel *panel) {                                        \

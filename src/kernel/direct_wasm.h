@@ -388,56 +388,28 @@ PART vector rows_any(const struct type *type, struct rows rows, uint32_t k, cons
 
 /* ---- what the table points to ---- */
 
-PART void direct(four_rows *products, const struct type *type, const uint8_t *rows, uint64_t row_bytes,
-                 uint32_t n_rows, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                 uint64_t y_stride) {
-    for (uint32_t r = 0; r < n_rows; r += 4, rows += 4 * row_bytes) {
-        struct rows four = {rows, r + 4 < n_rows ? rows + 4 * row_bytes : rows, (size_t)row_bytes};
+static void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
+                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
+    const struct type type = {w->type, mote_kernel_decode__simd128[w->type]};
+    const uint8_t *rows = w->data + row0 * w->row_bytes;
+    four_rows *products = w->type == MOTE_TYPE_Q4_0   ? rows_q4_0
+                          : w->type == MOTE_TYPE_Q8_0 ? rows_q8_0
+                          : w->type == MOTE_TYPE_Q4_K ? rows_q4_k
+                          : w->type == MOTE_TYPE_Q6_K ? rows_q6_k
+                                                      : rows_any;
+    for (uint32_t r = 0; r < n_rows; r += 4, rows += 4 * w->row_bytes) {
+        struct rows four = {rows, r + 4 < n_rows ? rows + 4 * w->row_bytes : rows, (size_t)w->row_bytes};
         ROLLED
         for (uint64_t c = 0; c < n_columns; c++) {
-            struct column column = {x->q + c * k, x->scale + c * (k / 32), x->sum + c * (k / 16)};
-            store(y + c * y_stride + r, products(type, four, k, &column));
+            struct column column = {x->q + c * w->k, x->scale + c * (w->k / 32), x->sum + c * (w->k / 16)};
+            store(y + c * y_stride + r, products(&type, four, w->k, &column));
             four.next = rows;
         }
     }
 }
 
-#define DIRECT_LIST(X)                                                                                       \
-    X(Q4_0, q4_0, q4_0)                                                                                      \
-    X(Q4_1, q4_1, any)                                                                                       \
-    X(Q5_0, q5_0, any)                                                                                       \
-    X(Q5_1, q5_1, any)                                                                                       \
-    X(Q8_0, q8_0, q8_0)                                                                                      \
-    X(Q2_K, q2_k, any)                                                                                       \
-    X(Q3_K, q3_k, any)                                                                                       \
-    X(Q4_K, q4_k, q4_k)                                                                                      \
-    X(Q5_K, q5_k, any)                                                                                       \
-    X(Q6_K, q6_k, q6_k)                                                                                      \
-    X(IQ1_S, iq1_s, any)                                                                                     \
-    X(IQ1_M, iq1_m, any)                                                                                     \
-    X(IQ2_XXS, iq2_xxs, any)                                                                                 \
-    X(IQ2_XS, iq2_xs, any)                                                                                   \
-    X(IQ2_S, iq2_s, any)                                                                                     \
-    X(IQ3_XXS, iq3_xxs, any)                                                                                 \
-    X(IQ3_S, iq3_s, any)                                                                                     \
-    X(IQ4_NL, iq4_nl, any)                                                                                   \
-    X(IQ4_XS, iq4_xs, any)                                                                                   \
-    X(TQ1_0, tq1_0, any)                                                                                     \
-    X(TQ2_0, tq2_0, any)                                                                                     \
-    X(MXFP4, mxfp4, any)
-
-#define DIRECT(NAME, lower, how)                                                                             \
-    static void direct_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,         \
-                               const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,                 \
-                               uint64_t y_stride) {                                                          \
-        static const struct type type = {MOTE_TYPE_##NAME, mote_kernel_decode_##lower##__simd128};           \
-        direct(rows_##how, &type, rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);                    \
-    }
-DIRECT_LIST(DIRECT)
-
 static void overlay_direct(struct mote_kernels *table) {
-#define SET(NAME, lower, how) [MOTE_TYPE_##NAME] = direct_##lower,
-    static mote_kernel_direct *const all[MOTE_BASE_TYPE_END] = {DIRECT_LIST(SET)};
-    memcpy(table->direct, all, sizeof all);
-#undef SET
+    ROLLED
+    for (uint32_t type = 0; type < MOTE_BASE_TYPE_END; type++)
+        if (mote_kernel_decode__simd128[type]) table->direct[type] = direct;
 }

@@ -101,10 +101,18 @@ typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
 typedef void mote_kernel_fill(const uint8_t *rows, uint64_t row_bytes, uint32_t k,
                               const struct mote_kernel_panel *panel);
 
-/* The same for n_rows rows (a multiple of 16) as they lie in a file, row_bytes apart, without a panel; T at
- * most MOTE_KERNEL_DIRECT, K at least MOTE_KERNEL_SPAN. Reads nothing past a row's last block, though it asks
- * the cache for what may follow the last row. */
-typedef void mote_kernel_direct(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
+/* A weight matrix as the file holds it: N rows of K values. */
+struct mote_kernel_weight {
+    const uint8_t *data;
+    uint64_t row_bytes;
+    uint32_t type; /* enum mote_base_type */
+    uint32_t n, k;
+};
+
+/* The same for n_rows rows of w (a multiple of 16) from row0 on, without a panel; T at most MOTE_KERNEL_DIRECT,
+ * K at least MOTE_KERNEL_SPAN. Reads nothing past a row's last block, though it asks the cache for what may
+ * follow the last row. */
+typedef void mote_kernel_direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
                                 const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                                 uint64_t y_stride);
 
@@ -193,14 +201,6 @@ struct mote_kernels {
 
 /* Fills table for a machine with these MOTE_CPU_* bits (host.h). Bits the build does not know are ignored. */
 void mote_kernel_select(struct mote_kernels *table, uint32_t cpu);
-
-/* A weight matrix as the file holds it: N rows of K values. */
-struct mote_kernel_weight {
-    const uint8_t *data;
-    uint64_t row_bytes;
-    uint32_t type; /* enum mote_base_type */
-    uint32_t n, k;
-};
 
 /* What a product reads: T columns of K values, as they are and quantized (either may be unused by the type).
  */

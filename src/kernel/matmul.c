@@ -129,8 +129,7 @@ static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel
                 n_columns - t < MOTE_KERNEL_DIRECT ? (uint32_t)(n_columns - t) : MOTE_KERNEL_DIRECT;
             struct mote_kernel_x8 some = {x->q + t * w->k, x->scale + t * (w->k / 32),
                                           x->sum + t * (w->k / 16)};
-            direct(w->data + row * w->row_bytes, w->row_bytes, n, w->k, &some, columns,
-                   y + t * y_stride + row, y_stride);
+            direct(w, row, n, &some, columns, y + t * y_stride + row, y_stride);
         }
     }
 }

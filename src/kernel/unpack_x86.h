@@ -347,11 +347,12 @@ static const int8_t by_fours[16] = {0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11
     UNPACK_BOOK_LIST(X)
 
 #define UNPACK(NAME, lower, shape, order)                                                                    \
-    static void direct_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,         \
+    static void direct_##lower(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,           \
                                const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,                 \
                                uint64_t y_stride) {                                                          \
         static const struct kind kind = {unpack_##lower, order, BYTES_##NAME, OFFSET_##NAME};                \
-        product_##shape(&kind, rows, row_bytes, n_rows, k, x, n_columns, y, y_stride);                       \
+        product_##shape(&kind, w->data + row0 * w->row_bytes, w->row_bytes, n_rows, w->k, x, n_columns, y,   \
+                        y_stride);                                                                           \
     }
 UNPACK_LIST(UNPACK)
 #undef UNPACK

@@ -55,10 +55,14 @@ static void close_problem(struct problem *p) {
         guard_close(&p->guards[i]);
 }
 
+static struct mote_kernel_weight weight(const struct problem *p) {
+    return (struct mote_kernel_weight){p->rows, p->row_bytes, p->type, p->n, p->k};
+}
+
 /* The same product by the reference's panels. */
 static void by_panel(const struct problem *p, float *y, uint64_t y_stride) {
     struct mote_kernels reference;
-    struct mote_kernel_weight w = {p->rows, p->row_bytes, p->type, p->n, p->k};
+    struct mote_kernel_weight w = weight(p);
     struct mote_kernel_input input = {.x8 = p->x};
     mote_kernel_select(&reference, 0);
     void *work = aligned_alloc(64, mote_kernel_matmul_plan(p->k));
@@ -72,6 +76,7 @@ static void check(uint32_t type, uint32_t n, uint32_t k, uint32_t t, enum fillin
     open_problem(&p, type, n, k, t, random_below(2) ? random_below(67) : 0, filling);
     uint32_t stride = n + random_below(3);
     size_t n_y = (size_t)(t - 1) * stride + n;
+    struct mote_kernel_weight w = weight(&p);
     float *want = guard_open(&want_guard, n_y * sizeof *want);
     by_panel(&p, want, stride);
     FOR_EACH_CPU(cpu) {
@@ -79,7 +84,7 @@ static void check(uint32_t type, uint32_t n, uint32_t k, uint32_t t, enum fillin
         mote_kernel_select(&kernels, cpu);
         if (!kernels.direct[type]) continue;
         float *got = guard_open(&got_guard, n_y * sizeof *got);
-        kernels.direct[type](p.rows, p.row_bytes, n, k, &p.x, t, got, stride);
+        kernels.direct[type](&w, 0, n, &p.x, t, got, stride);
         check_floats(got, want, n_y, p.info->name, cpu); /* what lies between columns is still the canary */
         guard_close(&got_guard);
     }
@@ -187,6 +192,7 @@ static void bench_type(const struct mote_kernels *kernels, uint32_t type, uint32
     uint32_t n = (uint32_t)(BENCH_BYTES / row_bytes / 512 * 512), pieces = n / 512, turn = 0;
     open_problem(&p, type, 16, k, 4, 0, ORDINARY);
     uint8_t *rows = aligned_alloc(4096, (n * row_bytes + 4095) / 4096 * 4096);
+    struct mote_kernel_weight w = {rows, row_bytes, type, n, k};
     for (uint64_t i = 0; i < n * row_bytes; i++)
         rows[i] = (uint8_t)(i * 2654435761 >> 13);
     float *y = malloc(sizeof *y * n * 4);
@@ -200,7 +206,7 @@ static void bench_type(const struct mote_kernels *kernels, uint32_t type, uint32
             uint32_t which = turn % 4;
             uint64_t start = now_ns();
             if (which)
-                kernels->direct[type](from, row_bytes, 512, k, &p.x, columns[which], y, n);
+                kernels->direct[type](&w, i * 512, 512, &p.x, columns[which], y, n);
             else
                 sink |= read_memory(from, 512 * row_bytes);
             double took = (double)(now_ns() - start);
@@ -214,7 +220,7 @@ static void bench_type(const struct mote_kernels *kernels, uint32_t type, uint32
         best[i] = samples[i][n_samples[i] / 10];
     }
     double cached;
-    BEST_NS(cached, kernels->direct[type](rows, row_bytes, 16, k, &p.x, 1, y, n));
+    BEST_NS(cached, kernels->direct[type](&w, 0, 16, &p.x, 1, y, n));
     printf("  %-7s K=%-5u memory %5.1f GB/s |", info->name, k, bytes / best[0]);
     for (int i = 1; i < 4; i++)
         printf("  T=%u %5.1f GB/s %4.0f %%", columns[i], bytes / best[i], 100 * best[0] / best[i]);
