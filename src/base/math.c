@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * math.c: exp, log, sin, cos and pow by range reduction and a polynomial, in IEEE operations of a fixed
+ * math.c: exp, gelu, tanh, log, sin, cos and pow by range reduction and a polynomial, in IEEE operations of a fixed
  * order.
  *
  *     exp   x = n·ln 2 + r, |r| ≤ ln 2 / 2;  e^x = 2^n · (1 + r + r²·P(r))
+ *     gelu  max(x, 0) − a·((7.5 − a)·P(a))^8, a = |x|
+ *     tanh  x·P(x²) / Q(x²)
  *     log   x = 2^n · m, m in [√½, √2);  ln x = n·ln 2 + 2·artanh(s), s = (m − 1)/(m + 1)
  *     sin   x = n·π/2 + r, |r| ≤ π/4; Taylor series of both, exchanged and signed by n mod 4
  *     pow   exp(exponent · log(base)), in double
  *
- * Only exp works in float, because the kernels run it on vectors (kernel/lanes.h) and must find the same
- * bits; its constants stand in math.h for both. The others run in double and are called rarely. Rounding to
+ * exp, gelu and tanh work in float, because the kernels run them on vectors and must find the same bits; their
+ * constants stand in math.h for both. The others run in double and are called rarely. Rounding to
  * an integer is done by adding and taking away 1.5·2^23 (or 2^52), which needs the default rounding mode and
  * no conversion that could be undefined. */
 #include "base/math.h"
@@ -37,6 +39,40 @@ float mote_base_exp(float x) {
     uint32_t low = mote_base_f32_bits(shifted) - mote_base_f32_bits(MOTE_BASE_EXP_ROUND) + 1024;
     uint32_t half = (low >> 1) - 512, rest = low - 1024 - half;
     return p * mote_base_f32_from_bits((half + 127) << 23) * mote_base_f32_from_bits((rest + 127) << 23);
+}
+
+float mote_base_gelu(float x) {
+    float positive = x < 0 ? 0 : x, a = x < 0 ? -x : x;
+    a = a > MOTE_BASE_GELU_END ? MOTE_BASE_GELU_END : a;
+    float p = MOTE_BASE_GELU_C7;
+    p = p * a + MOTE_BASE_GELU_C6;
+    p = p * a + MOTE_BASE_GELU_C5;
+    p = p * a + MOTE_BASE_GELU_C4;
+    p = p * a + MOTE_BASE_GELU_C3;
+    p = p * a + MOTE_BASE_GELU_C2;
+    p = p * a + MOTE_BASE_GELU_C1;
+    p = p * a + MOTE_BASE_GELU_C0;
+    p = p * (MOTE_BASE_GELU_END - a);
+    p = p * p;
+    p = p * p;
+    return positive - a * (p * p);
+}
+
+float mote_base_tanh(float x) {
+    x = x < -MOTE_BASE_TANH_END ? -MOTE_BASE_TANH_END : x;
+    x = x > MOTE_BASE_TANH_END ? MOTE_BASE_TANH_END : x;
+    float z = x * x, p = MOTE_BASE_TANH_P4, q = MOTE_BASE_TANH_Q4;
+    p = p * z + MOTE_BASE_TANH_P3;
+    q = q * z + MOTE_BASE_TANH_Q3;
+    p = p * z + MOTE_BASE_TANH_P2;
+    q = q * z + MOTE_BASE_TANH_Q2;
+    p = p * z + MOTE_BASE_TANH_P1;
+    q = q * z + MOTE_BASE_TANH_Q1;
+    p = p * z + 1.0f;
+    q = q * z + 1.0f;
+    float y = x * p / q;
+    y = y < -1 ? -1 : y; /* rounding may carry it past */
+    return y > 1 ? 1 : y;
 }
 
 /* ln x for normal or subnormal x > 0. */

@@ -17,6 +17,8 @@ void mote_kernel_light_overlay__ref(struct mote_kernels *table);
 /* keep, attend, attend_end; and all but attend */
 void mote_kernel_attend_overlay__ref(struct mote_kernels *table);
 void mote_kernel_keep_overlay__ref(struct mote_kernels *table);
+/* layer_norm, gelu, tanh */
+void mote_kernel_encoder_overlay__ref(struct mote_kernels *table);
 
 #if defined(__x86_64__)
 void mote_kernel_product_overlay__avx2(struct mote_kernels *table);

@@ -77,6 +77,52 @@ static void log_is_near(void **state) {
     assert_true(isnan(mote_base_log(-1)) && isnan(mote_base_log(NAN)) && isnan(mote_base_log(-INFINITY)));
 }
 
+/* ---- gelu and tanh ---- */
+
+static void gelu_is_near(void **state) {
+    (void)state;
+    double worst = 0, relative = 0;
+    for (uint64_t bits = 0; bits <= 0xffffffff; bits += 251) {
+        float x = mote_base_f32_from_bits((uint32_t)bits), got = mote_base_gelu(x);
+        if (x != x) {
+            assert_true(got != got);
+            continue;
+        }
+        double want = (double)x * 0.5 * erfc(-(double)x * 0.70710678118654752);
+        if (fabs((double)x) > 8) {
+            assert_true(got == (x > 0 ? x : 0));
+            continue;
+        }
+        double error = fabs((double)got - want);
+        worst = error > worst ? error : worst;
+        if (fabs((double)x) < 0.5 && fabs((double)x) > 0x1p-120) error /= fabs(want);
+        relative = error > relative ? error : relative;
+    }
+    if (!(worst < 3e-7)) fail_msg("absolute error %g", worst);
+    if (!(relative < 2e-6)) fail_msg("relative error %g", relative);
+    assert_true(mote_base_gelu(0) == 0 && mote_base_gelu(-0.0f) == 0);
+    assert_true(mote_base_gelu(INFINITY) == INFINITY && mote_base_gelu(-INFINITY) == 0);
+    assert_true(mote_base_gelu(3e38f) == 3e38f && mote_base_gelu(-3e38f) == 0);
+}
+
+static void tanh_is_near(void **state) {
+    (void)state;
+    double worst = 0;
+    for (uint64_t bits = 0; bits <= 0xffffffff; bits += 251) {
+        float x = mote_base_f32_from_bits((uint32_t)bits), got = mote_base_tanh(x);
+        if (x != x) {
+            assert_true(got != got);
+            continue;
+        }
+        assert_true(got >= -1 && got <= 1 && got == -mote_base_tanh(-x));
+        if (fabs((double)x) > 8.8) assert_true(fabs((double)got) == 1);
+        double want = tanh((double)x), error = want == 0 ? fabs((double)got) : fabs((double)got / want - 1);
+        worst = error > worst ? error : worst;
+    }
+    if (!(worst < 4e-7)) fail_msg("relative error %g", worst);
+    assert_true(mote_base_tanh(0) == 0 && mote_base_tanh(INFINITY) == 1 && mote_base_tanh(-INFINITY) == -1);
+}
+
 /* ---- sincos and pow ---- */
 
 static void check_sincos(double x, double *worst) {
@@ -243,6 +289,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exp_is_near),
         cmocka_unit_test(log_is_near),
+        cmocka_unit_test(gelu_is_near),
+        cmocka_unit_test(tanh_is_near),
         cmocka_unit_test(sincos_is_near),
         cmocka_unit_test(pow_is_near),
         cmocka_unit_test(every_f16),
