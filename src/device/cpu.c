@@ -21,7 +21,8 @@ struct step {
     const uint32_t *wanted;
     uint32_t n_wanted;
     float *logits;
-    const struct mote_program_op *op; /* being run; the first of a group of products */
+    const struct mote_device_encoding *encoding; /* NULL: the model is no encoder */
+    const struct mote_program_op *op;            /* being run; the first of a group of products */
     uint32_t n_group;
     struct mote_kernel_input input; /* of products */
     uint32_t n_columns, n_panels_a_piece;
@@ -30,7 +31,8 @@ struct step {
 };
 
 static float *value(const struct step *s, enum mote_program_value v) {
-    return v == MOTE_PROGRAM_LOGITS ? s->logits : s->device->value[v];
+    if (v == MOTE_PROGRAM_LOGITS) return s->logits;
+    return v == MOTE_PROGRAM_POOLED ? s->encoding->vectors : s->device->value[v];
 }
 
 static float *row_of(const struct step *s, enum mote_program_value v, uint32_t row) {
@@ -96,6 +98,106 @@ static void select_row(void *argument, uint32_t i, uint32_t worker) {
     memcpy(row_of(s, s->op->out, i), row_of(s, s->op->a, s->wanted[i]),
            s->device->program->width[s->op->out] * sizeof(float));
 }
+
+#if !defined(MOTE_NO_ENCODERS)
+
+/* ---- operations of encoders ---- */
+
+static const float *floats(const struct mote_kernel_weight *w) {
+    return w ? (const float *)(const void *)w->data : NULL;
+}
+
+static void add_row(struct step *s, uint32_t i, uint32_t worker, uint32_t row) {
+    struct mote_device_cpu *d = s->device;
+    float *added = row_of(s, MOTE_PROGRAM_NORMED, i);
+    mote_kernel_row(&d->kernels, s->op->weight, row, added, d->work + worker * d->work_bytes);
+    d->kernels.add(row_of(s, s->op->a, i), added, d->program->width[s->op->out], row_of(s, s->op->out, i));
+}
+
+static void add_position(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    add_row(s, i, worker, s->rows[i].position);
+}
+
+static void add_segment(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    add_row(s, i, worker, s->rows[i].segment);
+}
+
+static void layer_norm(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    (void)worker;
+    d->kernels.layer_norm(row_of(s, s->op->a, i), floats(s->op->weight), floats(s->op->bias),
+                          d->program->width[s->op->a], d->config->norm_eps, row_of(s, s->op->out, i));
+}
+
+static void add_norm(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    uint32_t width = d->program->width[s->op->out];
+    float *out = row_of(s, s->op->out, i);
+    (void)worker;
+    d->kernels.add(row_of(s, s->op->a, i), row_of(s, s->op->b, i), width, out);
+    d->kernels.layer_norm(out, floats(s->op->weight), floats(s->op->bias), width, d->config->norm_eps, out);
+}
+
+/* Piece i: a sequence, or a row where there is no pooling. MEAN adds the rows in order. */
+static void pool(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    struct mote_device_cpu *d = s->device;
+    const struct mote_device_encoding *e = s->encoding;
+    uint32_t width = d->program->width[s->op->out];
+    uint32_t first = i, end = i + 1;
+    float *out = row_of(s, s->op->out, i);
+    (void)worker;
+    if (e->pooling != MOTE_POOLING_NONE) {
+        first = i ? e->ends[i - 1] : 0;
+        end = e->ends[i];
+    }
+    if (e->pooling == MOTE_POOLING_LAST) first = end - 1;
+    memcpy(out, row_of(s, s->op->a, first), width * sizeof *out);
+    if (e->pooling != MOTE_POOLING_MEAN) return;
+    for (uint32_t row = first + 1; row < end; row++)
+        d->kernels.add(out, row_of(s, s->op->a, row), width, out);
+    for (uint32_t j = 0; j < width; j++)
+        out[j] = out[j] / (float)(end - first);
+}
+
+/* A vector of zeros stays one. */
+static void normalize(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    const float *a = row_of(s, s->op->a, i);
+    float *out = row_of(s, s->op->out, i), square;
+    uint32_t width = s->device->program->width[s->op->out];
+    (void)worker;
+    s->device->kernels.dot_f32(a, width * sizeof *a, 1, width, a, width, 1, &square, 1);
+    float length = __builtin_sqrtf(square);
+    for (uint32_t j = 0; j < width; j++)
+        out[j] = length > 0 ? a[j] / length : a[j];
+}
+
+/* What follows a product on n of its outputs. */
+static void finish(const struct mote_kernels *kernels, const struct mote_program_op *op, uint32_t first,
+                   uint32_t n, float *y) {
+    if (op->bias) kernels->add(y, floats(op->bias) + first, n, y);
+    switch (op->activation) {
+    case MOTE_MODEL_GELU:
+        kernels->gelu(y, n, y);
+        break;
+    case MOTE_MODEL_TANH:
+        kernels->tanh(y, n, y);
+        break;
+    case MOTE_MODEL_RELU:
+        for (uint32_t i = 0; i < n; i++)
+            y[i] = y[i] < 0 ? 0 : y[i];
+        break;
+    case MOTE_MODEL_NO_ACTIVATION:
+        break;
+    }
+}
+
+#endif
 
 /* ---- attention ---- */
 
@@ -199,10 +301,9 @@ static float *query_of(const struct step *s, const struct attending *p, enum mot
  * equal share of those that follow is asked for, in the order in which they lie in memory. */
 static void attend_pages(const struct step *s, struct attending *p, uint32_t at, uint32_t n) {
     const struct mote_device_cpu *d = s->device;
-    uint32_t start = p->rows[0].position, last = p->rows[p->n_rows - 1].position;
+    uint32_t last = p->rows[p->n_rows - 1].n_seen - 1;
     uint32_t end = at + n * MOTE_DEVICE_PAGE; /* of the span */
-    uint32_t r = end > start + 1 ? end - start - 1 : 0, n_queries = p->n_rows * p->n_shared;
-    if (r > p->n_rows) r = p->n_rows; /* rows [r, n_rows) see all of it */
+    uint32_t n_queries = p->n_rows * p->n_shared;
     for (uint32_t kv = 0; kv < p->n_kv; kv++) {
         const void *pages[TOGETHER];
         uint32_t first = kv * n_queries;
@@ -211,12 +312,15 @@ static void attend_pages(const struct step *s, struct attending *p, uint32_t at,
             pages[i] = page_of(s, p->rows, at + i * MOTE_DEVICE_PAGE, p->first_kv + kv);
             p->a.next[i] = next <= last ? page_of(s, p->rows, next, p->first_kv + chunk % p->n_kv) : pages[i];
         }
-        for (uint32_t j = at > start ? at - start : 0; j < r; j++)
-            d->kernels.attend[d->kv_type](&p->a, first + j * p->n_shared, p->n_shared, pages,
-                                          p->rows[j].position + 1 - at);
-        if (r < p->n_rows)
-            d->kernels.attend[d->kv_type](&p->a, first + r * p->n_shared, n_queries - r * p->n_shared, pages,
-                                          n * MOTE_DEVICE_PAGE);
+        /* rows that see equally many of the span go together: those past it, or of one encoder's text */
+        for (uint32_t j = 0, to; j < p->n_rows; j = to) {
+            uint32_t seen = p->rows[j].n_seen < end ? p->rows[j].n_seen : end;
+            for (to = j + 1; to < p->n_rows && (p->rows[to].n_seen < end ? p->rows[to].n_seen : end) == seen;)
+                to++;
+            if (seen > at)
+                d->kernels.attend[d->kv_type](&p->a, first + j * p->n_shared, (to - j) * p->n_shared, pages,
+                                              seen - at);
+        }
     }
 }
 
@@ -233,7 +337,7 @@ static void attend(void *argument, uint32_t i, uint32_t worker) {
     p.rows = s->rows + p.first_row;
     p.first_kv = p.first_head / shared;
     p.n_kv = s->n_together / p.n_shared;
-    uint32_t n = p.n_rows * p.n_shared, n_pages = p.rows[p.n_rows - 1].position / MOTE_DEVICE_PAGE + 1;
+    uint32_t n = p.n_rows * p.n_shared, n_pages = (p.rows[p.n_rows - 1].n_seen - 1) / MOTE_DEVICE_PAGE + 1;
     attention_work(d, d->work + worker * d->work_bytes, &p.a);
     for (uint32_t q = 0; q < p.n_kv * n; q++) {
         memcpy(p.a.query + (uint64_t)q * padded, query_of(s, &p, s->op->a, q / n, q % n),
@@ -275,6 +379,10 @@ static void multiply(void *argument, uint32_t i, uint32_t worker) {
     uint32_t end = op->weight->n - first < rows ? op->weight->n : first + rows;
     mote_kernel_matmul(&d->kernels, op->weight, first, end, &s->input, s->n_columns, value(s, op->out),
                        d->program->width[op->out], d->work + worker * d->work_bytes);
+#if !defined(MOTE_NO_ENCODERS)
+    for (uint32_t t = 0; t < s->n_columns && (op->bias || op->activation); t++)
+        finish(&d->kernels, op, first, end - first, row_of(s, op->out, t) + first);
+#endif
 }
 
 /* Runs the products from s->op on that share its input; returns how many. */
@@ -307,6 +415,52 @@ static uint32_t run_products(struct step *s, const struct mote_program_op *end) 
 
 /* ---- the walk ---- */
 
+/* Runs the first n_ops operations. */
+static void walk(struct step *s, uint32_t n_ops) {
+    static mote_work *const of_row[] = {
+        [MOTE_PROGRAM_EMBED] = embed,
+        [MOTE_PROGRAM_ROPE] = rope,
+        [MOTE_PROGRAM_SWIGLU] = swiglu,
+#if !defined(MOTE_NO_DECODERS)
+        [MOTE_PROGRAM_NORM] = norm,
+        [MOTE_PROGRAM_ADD] = add,
+        [MOTE_PROGRAM_SELECT] = select_row,
+#endif
+#if !defined(MOTE_NO_ENCODERS)
+        [MOTE_PROGRAM_POSITION] = add_position,
+        [MOTE_PROGRAM_SEGMENT] = add_segment,
+        [MOTE_PROGRAM_LAYER_NORM] = layer_norm,
+        [MOTE_PROGRAM_ADD_NORM] = add_norm,
+        [MOTE_PROGRAM_POOL] = pool,
+        [MOTE_PROGRAM_NORMALIZE] = normalize,
+#endif
+    };
+    struct mote_device_cpu *device = s->device;
+    const struct mote_program *program = device->program;
+    const struct mote_program_op *end = program->ops + n_ops;
+    uint32_t n_angles = device->config->rope.n_rot / 2;
+
+    for (uint32_t i = 0; i < s->n_rows; i++)
+        mote_device_rope_angles(device->frequency, n_angles, s->rows[i].position, device->rope_magnitude,
+                                device->cosine + (uint64_t)i * n_angles,
+                                device->sine + (uint64_t)i * n_angles);
+    group_rows(s);
+    s->n_together = heads_together(s);
+    for (s->op = program->ops; s->op < end;) {
+        if (s->op->kind == MOTE_PROGRAM_MATMUL) {
+            s->op += run_products(s, end);
+            continue;
+        }
+        if (s->op->kind == MOTE_PROGRAM_ATTEND)
+            run(s, s->n_groups * (device->config->n_heads / s->n_together), attend);
+        else if (s->op->kind == MOTE_PROGRAM_STORE)
+            store_rows(s);
+        else
+            run(s, program->wanted[s->op->out] ? s->n_wanted : s->n_rows, of_row[s->op->kind]);
+        s->op++;
+    }
+}
+
 void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
                           const uint32_t *wanted, uint32_t n_wanted, float *logits) {
     struct step s = {.device = device,
@@ -315,34 +469,24 @@ void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_devi
                      .wanted = wanted,
                      .n_wanted = n_wanted,
                      .logits = logits};
-    static mote_work *const of_row[] = {
-        [MOTE_PROGRAM_EMBED] = embed,   [MOTE_PROGRAM_NORM] = norm, [MOTE_PROGRAM_ROPE] = rope,
-        [MOTE_PROGRAM_SWIGLU] = swiglu, [MOTE_PROGRAM_ADD] = add,   [MOTE_PROGRAM_SELECT] = select_row,
-    };
-    const struct mote_program *program = device->program;
-    const struct mote_program_op *end = program->ops + program->n_ops;
-    uint32_t n_angles = device->config->rope.n_rot / 2;
-
-    for (uint32_t i = 0; i < n; i++)
-        mote_device_rope_angles(device->frequency, n_angles, rows[i].position, device->rope_magnitude,
-                                device->cosine + (uint64_t)i * n_angles,
-                                device->sine + (uint64_t)i * n_angles);
-    group_rows(&s);
-    s.n_together = heads_together(&s);
-    for (s.op = program->ops; s.op < end;) {
-        if (s.op->kind == MOTE_PROGRAM_MATMUL) {
-            s.op += run_products(&s, end);
-            continue;
-        }
-        if (s.op->kind == MOTE_PROGRAM_ATTEND)
-            run(&s, s.n_groups * (device->config->n_heads / s.n_together), attend);
-        else if (s.op->kind == MOTE_PROGRAM_STORE)
-            store_rows(&s);
-        else
-            run(&s, program->wanted[s.op->out] ? n_wanted : n, of_row[s.op->kind]);
-        s.op++;
-    }
+    walk(&s, device->program->n_ops);
 }
+
+#if !defined(MOTE_NO_ENCODERS)
+
+void mote_device_cpu_encode(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
+                            const struct mote_device_encoding *encoding) {
+    const struct mote_program *program = device->program;
+    struct step s = {.device = device,
+                     .rows = rows,
+                     .n_rows = n,
+                     .n_wanted = encoding->pooling == MOTE_POOLING_NONE ? n : encoding->n,
+                     .logits = encoding->labels,
+                     .encoding = encoding};
+    walk(&s, encoding->labels ? program->n_ops : program->n_ops - program->n_head_ops);
+}
+
+#endif
 
 void mote_device_cpu_copy_page(struct mote_device_cpu *device, uint32_t from, uint32_t to) {
     memcpy(device->cache + to * device->page_bytes, device->cache + from * device->page_bytes,
@@ -374,12 +518,14 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     mote_kernel_select(&d->kernels, host->cpu);
 
     d->head_bytes = mote_kernel_page_bytes(d->kv_type, config->n_head_dim);
-    d->page_bytes = d->head_bytes * config->n_kv_heads * config->n_layers;
+    /* an encoder's layers share one place: program/bert.c */
+    d->page_bytes =
+        d->head_bytes * config->n_kv_heads * (config->family == MOTE_MODEL_BERT ? 1 : config->n_layers);
     d->most_queries = shared > QUERIES ? shared : QUERIES;
     d->cache = mote_base_arena_take(arena, d->n_pages, d->page_bytes);
     for (uint32_t v = 0; v < MOTE_PROGRAM_VALUES; v++) {
         uint64_t rows = program->wanted[v] ? d->n_wanted : d->n_rows;
-        if (v == MOTE_PROGRAM_LOGITS) continue; /* the caller's */
+        if (v == MOTE_PROGRAM_LOGITS || v == MOTE_PROGRAM_POOLED) continue; /* the caller's */
         d->value[v] = mote_base_arena_take(arena, rows * program->width[v], sizeof(float));
         if (program->width[v] > widest) widest = program->width[v];
     }

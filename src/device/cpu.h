@@ -22,7 +22,9 @@ enum { MOTE_DEVICE_PAGE = MOTE_KERNEL_PAGE }; /* positions */
 struct mote_device_row {
     const uint32_t *pages; /* of its sequence; those up to position / MOTE_DEVICE_PAGE are read */
     uint32_t position;
+    uint32_t n_seen;  /* it attends to the positions below this, its own among them */
     mote_token token; /* checked: 0 ≤ token < V */
+    uint32_t segment; /* of encoders; checked */
 };
 
 struct mote_device_cpu {
@@ -54,10 +56,24 @@ MOTE_MUST_USE mote_status mote_device_cpu_open(const struct mote_program *progra
                                                const mote_host *host, struct mote_base_arena *arena,
                                                struct mote_device_cpu *device);
 
-/* Computes rows[0, n), n ≤ n_rows. wanted[0, n_wanted) are the places, ascending, of the rows whose logits go
+/* Computes rows[0, n), n ≤ n_rows, of a model that has no head of an encoder. wanted[0, n_wanted) are the places, ascending, of the rows whose logits go
  * to logits [n_wanted][V]. */
 void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
                           const uint32_t *wanted, uint32_t n_wanted, float *logits);
+
+/* What an encoder makes of some sequences. */
+struct mote_device_encoding {
+    const uint32_t
+        *ends; /* [n] the row after the last of each sequence; they follow one another from row 0 */
+    uint32_t n;
+    mote_pooling pooling; /* NONE: a vector for each row */
+    float *vectors;       /* [n or n_rows][D] */
+    float *labels;        /* [n or n_rows][labels]; NULL: not wanted */
+};
+
+/* Computes the rows of some whole sequences, n ≤ n_rows. */
+void mote_device_cpu_encode(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
+                            const struct mote_device_encoding *encoding);
 
 /* Copies the contents of one page to another. */
 void mote_device_cpu_copy_page(struct mote_device_cpu *device, uint32_t from, uint32_t to);

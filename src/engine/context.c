@@ -23,6 +23,9 @@ static mote_status settle(const mote_model *model, const mote_context_options *o
     if (!model->has_weights)
         return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "the file has a vocabulary but no weights");
     c->model = model;
+#if !defined(MOTE_NO_ENCODERS)
+    if (model->config.family == MOTE_MODEL_BERT) return mote_engine_settle_encoder(options, c, error);
+#endif
     c->n_positions = options->n_positions ? options->n_positions : model->config.n_context;
     c->n_sessions = options->n_sessions ? options->n_sessions : 1;
     c->n_rows = options->n_rows ? options->n_rows : ROWS_DEFAULT;
@@ -47,6 +50,13 @@ static mote_status settle(const mote_model *model, const mote_context_options *o
 /* Takes everything from the arena and, if it is not only counting, sets it up. */
 static mote_status take(struct mote_context *c, const mote_host *host, struct mote_base_arena *arena) {
     uint64_t n_vocab = c->model->config.n_vocab;
+#if !defined(MOTE_NO_ENCODERS)
+    if (c->model->config.family == MOTE_MODEL_BERT) {
+        mote_engine_take_encoder(c, arena);
+        return mote_device_cpu_open(&c->model->program, &c->model->config, &c->model->weights, host, arena,
+                                    &c->device);
+    }
+#endif
     c->sessions = mote_base_arena_take(arena, c->n_sessions, sizeof *c->sessions);
     c->holders = mote_base_arena_take(arena, c->n_pages, sizeof *c->holders);
     c->free_pages = mote_base_arena_take(arena, c->n_pages, sizeof *c->free_pages);
@@ -93,11 +103,12 @@ mote_status mote_context_open(const mote_model *model, const mote_context_option
     if (status)
         return mote_base_fail(error, status, 0, "the block of %u bytes is too small or not aligned",
                               block_bytes);
+    *context = c;
+    if (!c->sessions) return MOTE_OK; /* an encoder's */
     memset(c->holders, 0, c->n_pages * sizeof *c->holders);
     for (uint32_t i = 0; i < c->n_pages; i++)
         c->free_pages[i] = c->n_pages - 1 - i;
     c->n_free = c->n_pages;
-    *context = c;
     return MOTE_OK;
 }
 
@@ -147,6 +158,7 @@ int mote_engine_take_pages(struct mote_session *s, uint32_t n_tokens) {
 /* ---- sessions ---- */
 
 mote_status mote_session_open(mote_context *context, mote_session **session) {
+    if (!context->sessions) return MOTE_E_UNSUPPORTED;
     for (uint32_t i = 0; i < context->n_sessions; i++) {
         struct mote_session *s = &context->sessions[i];
         if (s->open) continue;
@@ -244,7 +256,11 @@ mote_status mote_context_step(mote_context *context, const mote_row *rows, size_
         uint32_t n = 0, n_wanted = 0;
         for (; n < c->n_rows && at < n_rows; n++, at++) {
             struct mote_session *s = rows[at].session;
-            c->rows[n] = (struct mote_device_row){s->pages, s->n_before++, rows[at].token};
+            c->rows[n] = (struct mote_device_row){.pages = s->pages,
+                                                  .position = s->n_before,
+                                                  .n_seen = s->n_before + 1,
+                                                  .token = rows[at].token};
+            s->n_before++;
             if (rows[at].want_logits) c->wanted[n_wanted++] = n;
         }
         mote_device_cpu_step(&c->device, c->rows, n, c->wanted, n_wanted,

@@ -26,6 +26,13 @@ struct mote_session {
     uint32_t *pages;             /* [context.n_pages] */
 };
 
+/* What the context of an encoder has instead of sessions: pages in their order, for one piece of the work. */
+struct mote_engine_encoder {
+    uint32_t *pages; /* [n_pages] 0, 1, 2 … */
+    uint32_t *ends;  /* [n_sessions] */
+    float *vectors;  /* [n_rows][D] where the caller wants none */
+};
+
 struct mote_context {
     const struct mote_model *model;
     struct mote_device_cpu device;
@@ -38,10 +45,13 @@ struct mote_context {
     mote_row *feed;                /* [n_rows] what mote_session_feed steps with */
     float *logits;                 /* [n_logits][V] */
     size_t n_kept;                 /* logits of the last step */
+    struct mote_engine_encoder encoder;
 };
 
-/* Gives an open session, empty, the pages for n_tokens; 0, and nothing held, if there are not so many. */
-int mote_engine_take_pages(struct mote_session *session, uint32_t n_tokens);
+/* Of the context of an encoder: sets the sizes that the options ask for; takes its memory and sets it up. */
+MOTE_MUST_USE mote_status mote_engine_settle_encoder(const mote_context_options *options,
+                                                     mote_context *context, mote_error *error);
+void mote_engine_take_encoder(mote_context *context, struct mote_base_arena *arena);
 
 /* Gives an open, empty session the pages for n_tokens of its own; 0, and nothing held, if too few are free.
  */

@@ -34,7 +34,7 @@ static mote_status open_rest(struct mote_model *model, struct mote_base_arena *a
         return mote_base_fail(error, MOTE_E_FORMAT, 0,
                               "the tokenizer has %u tokens, the embedding only %u rows",
                               (uint64_t)model->source.n_tokens, (uint64_t)model->config.n_vocab);
-    return mote_program_llama(&model->config, &model->weights, arena, &model->program);
+    return mote_program_open(&model->config, &model->weights, arena, &model->program);
 }
 
 static mote_status out_of_memory(mote_error *error, uint64_t bytes) {
@@ -63,7 +63,7 @@ mote_status mote_model_plan(const void *bytes, uint64_t n_bytes, uint64_t *block
         return status;
     m.config.n_layers = (uint32_t)counts.n_layers;
     mote_base_arena_take(&arena, counts.n_layers, sizeof *m.weights.layers);
-    if ((status = mote_program_llama(&m.config, &m.weights, &arena, &m.program))) return status;
+    if ((status = mote_program_open(&m.config, &m.weights, &arena, &m.program))) return status;
     *block_bytes = arena.used;
     return MOTE_OK;
 }
@@ -133,8 +133,18 @@ void mote_model_describe(const mote_model *model, mote_model_info *info) {
         .add_eos = model->has_tokenizer && mote_text_adds_eos(model->vocab),
         .rope_base = c->rope.base,
         .rope_scaling = scaling_name(model),
+        .is_encoder = c->family == MOTE_MODEL_BERT,
+        .pooling = c->encoder.pooling,
+        .n_labels = c->encoder.n_labels,
+        .labels_tokens = c->encoder.judges_tokens,
     };
 }
+
+#if !defined(MOTE_NO_ENCODERS)
+mote_text mote_model_label(const mote_model *model, uint32_t i) {
+    return mote_model_label_name(&model->file, i);
+}
+#endif
 
 mote_status mote_model_tensor(const mote_model *model, uint32_t i, mote_tensor_info *info) {
     if (i >= model->file.n_tensors) return MOTE_E_ARGUMENT;

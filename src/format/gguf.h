@@ -102,6 +102,8 @@ MOTE_MUST_USE mote_status mote_format_array(const struct mote_format_file *file,
                                             const struct mote_format_key *key, enum mote_format_type element,
                                             mote_error *error);
 void mote_format_strings(const struct mote_format_key *key, mote_text *views);
+/* The i-th of them, i < key->n. */
+mote_text mote_format_string_at(const struct mote_format_key *key, uint64_t i);
 
 /* One key's value as readable text, as mote_model_key promises. */
 void mote_format_print(const struct mote_format_key *key, char *out, size_t out_bytes);

@@ -155,3 +155,10 @@ void mote_format_strings(const struct mote_format_key *key, mote_text *views) {
         p += 8 + n;
     }
 }
+
+mote_text mote_format_string_at(const struct mote_format_key *key, uint64_t i) {
+    const uint8_t *p = key->value;
+    while (i-- > 0)
+        p += 8 + mote_base_u64(p);
+    return (mote_text){(const char *)p + 8, (size_t)mote_base_u64(p)};
+}

@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-enum { N_MAX = 1 << 24 }; /* no dimension of a model is larger; products of two stay far inside 64 bits */
+/* N_MAX: no dimension of a model is larger; products of two stay far inside 64 bits. RANK: the pooling type of
+ * a file whose head reads the first token. */
+enum { N_MAX = 1 << 24, RANK = 4 };
 
 struct source {
     const struct mote_format_file *file;
@@ -21,6 +23,14 @@ struct source {
 static const struct mote_format_key *find(const struct source *s, const char *rest) {
     char name[128];
     size_t n = mote_base_format(name, sizeof name, "%t.%s", s->architecture, rest);
+    return mote_format_find_key(s->file, (mote_text){name, n});
+}
+
+/* A key by its whole name, or NULL. */
+static const struct mote_format_key *find_named(const struct source *s, const char *name) {
+    size_t n = 0;
+    while (name[n])
+        n++;
     return mote_format_find_key(s->file, (mote_text){name, n});
 }
 
@@ -109,14 +119,126 @@ static void read_rope(struct source *s, const struct mote_model_config *config,
     rope->factor = number(s, "rope.scaling.factor", 0, 1e-3f, 1e6f);
 }
 
+#if !defined(MOTE_NO_ENCODERS)
+
+/* Rows of a matrix of the file; 0 if it is not there. */
+static uint32_t rows_of(struct source *s, const char *name) {
+    size_t n = 0;
+    while (name[n])
+        n++;
+    const struct mote_format_tensor *t = mote_format_find_tensor(s->file, (mote_text){name, n});
+    if (!t || s->status) return 0;
+    if (t->dims[1] >= 1 && t->dims[1] <= N_MAX) return (uint32_t)t->dims[1];
+    s->status = mote_base_fail(s->error, MOTE_E_FORMAT, t->info_offset,
+                               "tensor %s has %u rows, must be 1 to %u", name, t->dims[1], (uint64_t)N_MAX);
+    return 0;
+}
+
+static int flag(struct source *s, const struct mote_format_key *key) {
+    int value = 0;
+    if (!s->status && key) s->status = mote_format_bool(s->file, key, &value, s->error);
+    return value;
+}
+
+static void read_activation(struct source *s, enum mote_model_activation *activation) {
+    const struct mote_format_key *key = find_named(s, "mote.head.activation");
+    mote_text name = {"tanh", 4};
+    *activation = MOTE_MODEL_TANH;
+    if (s->status || !key || (s->status = mote_format_string(s->file, key, &name, s->error))) return;
+    if (is(name, "relu"))
+        *activation = MOTE_MODEL_RELU;
+    else if (is(name, "gelu"))
+        *activation = MOTE_MODEL_GELU;
+    else if (!is(name, "tanh"))
+        s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, key->offset,
+                                   "a head with activation '%t' is not supported", name);
+}
+
+/* Labels are named in the file, or only counted there. */
+static void check_labels(struct source *s, uint32_t n_labels) {
+    const struct mote_format_key *key = find(s, "classifier.output_labels");
+    if (s->status || !key || (s->status = mote_format_array(s->file, key, MOTE_FORMAT_STRING, s->error)))
+        return;
+    if (n_labels && key->n != n_labels)
+        s->status =
+            mote_base_fail(s->error, MOTE_E_FORMAT, key->offset, "key %t names %u labels, the head has %u",
+                           key->name, key->n, (uint64_t)n_labels);
+}
+
+static void configure_bert(struct source *s, struct mote_model_config *c) {
+    struct mote_model_encoder *e = &c->encoder;
+    int rotated = !is(s->architecture, "bert");
+    c->family = MOTE_MODEL_BERT;
+    c->norm_eps = number(s, "attention.layer_norm_epsilon", 0, 1e-12f, 1.0f);
+    if (flag(s, find(s, "attention.causal")) && !s->status)
+        s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, 0, "a causal encoder is not supported");
+    if (rotated) {
+        read_rope(s, c, &c->rope);
+        c->rope.style = MOTE_KERNEL_ROPE_HALF;
+    }
+    e->n_segments = rows_of(s, "token_types.weight");
+    e->n_embedded = rows_of(s, "position_embd.weight");
+    if (!rotated && !e->n_embedded && !s->status)
+        s->status = mote_base_fail(s->error, MOTE_E_FORMAT, 0, "tensor position_embd.weight is missing");
+    if (e->n_embedded && c->n_context > e->n_embedded) c->n_context = e->n_embedded;
+    uint32_t pooling = count(s, "pooling_type", MOTE_POOLING_MEAN, 0, RANK);
+    e->pooling = pooling == RANK ? MOTE_POOLING_CLS : (mote_pooling)pooling;
+    e->n_labels = rows_of(s, "cls.output.weight");
+    if (e->n_labels) e->n_dense = rows_of(s, "cls.weight");
+    read_activation(s, &e->activation);
+    e->normalize = flag(s, find_named(s, "mote.head.normalize"));
+    e->judges_tokens = flag(s, find_named(s, "mote.head.tokens"));
+    check_labels(s, e->n_labels);
+}
+
+mote_text mote_model_label_name(const struct mote_format_file *file, uint32_t i) {
+    struct source s = {file, {NULL, 0}, NULL, MOTE_OK};
+    if (mote_model_architecture(file, &s.architecture, NULL)) return (mote_text){NULL, 0};
+    const struct mote_format_key *key = find(&s, "classifier.output_labels");
+    return key && i < key->n ? mote_format_string_at(key, i) : (mote_text){NULL, 0};
+}
+
+#endif
+
+static void configure_llama(struct source *s, struct mote_model_config *c) {
+    c->family = MOTE_MODEL_LLAMA;
+    c->norm_eps = number(s, "attention.layer_norm_rms_epsilon", 0, 1e-12f, 1.0f);
+    if (!s->status && find(s, "expert_count") && count(s, "expert_count", 0, 0, N_MAX) && !s->status)
+        s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, 0, "mixtures of experts are not supported");
+    read_rope(s, c, &c->rope);
+}
+
+/* Fills in what the family alone knows; NULL: the architecture is not supported. */
+typedef void configure_family(struct source *s, struct mote_model_config *c);
+
+static configure_family *family_of(mote_text architecture) {
+#if !defined(MOTE_NO_DECODERS)
+    if (is(architecture, "llama")) return configure_llama;
+#endif
+#if !defined(MOTE_NO_ENCODERS)
+    if (is(architecture, "bert") || is(architecture, "nomic-bert")) return configure_bert;
+#endif
+    return NULL;
+}
+
+static const char supported[] =
+#if defined(MOTE_NO_ENCODERS)
+    "llama is, in this build";
+#elif defined(MOTE_NO_DECODERS)
+    "bert and nomic-bert are, in this build";
+#else
+    "llama, bert and nomic-bert are";
+#endif
+
 mote_status mote_model_configure(const struct mote_format_file *file, struct mote_model_config *config,
                                  mote_error *error) {
     struct source s = {file, {NULL, 0}, error, MOTE_OK};
     mote_status status = mote_model_architecture(file, &s.architecture, error);
     if (status) return status;
-    if (!is(s.architecture, "llama"))
-        return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "architecture '%t' is not supported (llama is)",
-                              s.architecture);
+    configure_family *configure = family_of(s.architecture);
+    if (!configure)
+        return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "architecture '%t' is not supported (%s)",
+                              s.architecture, supported);
     struct mote_model_config c = {0};
     c.n_model = count(&s, "embedding_length", 0, 1, N_MAX);
     c.n_layers = count(&s, "block_count", 0, 1, 4096);
@@ -128,7 +250,6 @@ mote_status mote_model_configure(const struct mote_format_file *file, struct mot
     c.n_heads = count(&s, "attention.head_count", 0, 1, 65536);
     c.n_kv_heads = count(&s, "attention.head_count_kv", c.n_heads, 1, c.n_heads);
     c.n_context = count(&s, "context_length", 0, 1, INT32_MAX);
-    c.norm_eps = number(&s, "attention.layer_norm_rms_epsilon", 0, 1e-12f, 1.0f);
     if (!s.status && c.n_heads % c.n_kv_heads)
         s.status = mote_base_fail(error, MOTE_E_FORMAT, 0, "%u attention heads cannot share %u kv heads",
                                   (uint64_t)c.n_heads, (uint64_t)c.n_kv_heads);
@@ -144,9 +265,7 @@ mote_status mote_model_configure(const struct mote_format_file *file, struct mot
         s.status =
             mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "heads of %u keys and %u values are not supported",
                            (uint64_t)c.n_head_dim, (uint64_t)value_dim);
-    if (!s.status && find(&s, "expert_count") && count(&s, "expert_count", 0, 0, N_MAX) && !s.status)
-        s.status = mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "mixtures of experts are not supported");
-    read_rope(&s, &c, &c.rope);
+    configure(&s, &c);
     if (s.status) return s.status;
 
     /* The vocabulary's size is what the embedding has; tokens are checked against it in the engine. */

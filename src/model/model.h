@@ -27,30 +27,64 @@ struct mote_model_rope {
     float attention_factor, beta_fast, beta_slow;
 };
 
+enum mote_model_family {
+    MOTE_MODEL_LLAMA,
+    MOTE_MODEL_BERT, /* an encoder: a text is read whole */
+};
+
+/* What stands between the two products of a head. */
+enum mote_model_activation { MOTE_MODEL_NO_ACTIVATION, MOTE_MODEL_TANH, MOTE_MODEL_RELU, MOTE_MODEL_GELU };
+
+/* An encoder's own. The head judges the pooled vector, or each token: dense, activation, output. */
+struct mote_model_encoder {
+    uint32_t n_segments, n_embedded; /* rows of the learned embeddings of segments and positions; 0: none */
+    mote_pooling pooling;
+    uint32_t n_labels, n_dense;            /* 0: no head; no dense layer in it */
+    enum mote_model_activation activation; /* after the dense layer */
+    int normalize, judges_tokens;          /* the vector has length 1 before the head */
+};
+
 struct mote_model_config {
+    enum mote_model_family family;
     uint32_t n_model, n_layers, n_heads, n_kv_heads, n_head_dim, n_ffn, n_vocab; /* D L H K E F V */
     uint32_t n_context;
     float norm_eps;
-    struct mote_model_rope rope;
+    struct mote_model_rope rope; /* n_rot 0: positions are not rotated */
+    struct mote_model_encoder encoder;
 };
 
 /* The places a weight can have. The first group is once in a model, the second once in a layer. */
 enum mote_model_slot {
-    MOTE_MODEL_EMBED,        /* [V, D] */
-    MOTE_MODEL_OUTPUT_NORM,  /* [D] */
-    MOTE_MODEL_OUTPUT,       /* [V, D]; EMBED itself where the file ties them */
-    MOTE_MODEL_ROPE_FACTORS, /* [n_rot/2], may be absent */
+    MOTE_MODEL_EMBED,       /* [V, D] */
+    MOTE_MODEL_OUTPUT_NORM, /* [D] */
+    MOTE_MODEL_OUTPUT, /* [V, D]; EMBED itself where the file ties them; of an encoder's head [labels, D or dense] */
+    MOTE_MODEL_ROPE_FACTORS,    /* [n_rot/2], may be absent */
+    MOTE_MODEL_POSITIONS,       /* [n_embedded, D], may be absent, as all from here on */
+    MOTE_MODEL_SEGMENTS,        /* [n_segments, D] */
+    MOTE_MODEL_EMBED_NORM,      /* [D] */
+    MOTE_MODEL_EMBED_NORM_BIAS, /* [D] */
+    MOTE_MODEL_DENSE,           /* [dense, D] */
+    MOTE_MODEL_DENSE_BIAS,      /* [dense] */
+    MOTE_MODEL_OUTPUT_BIAS,     /* [labels] */
     MOTE_MODEL_SLOTS,
 
-    MOTE_MODEL_ATTENTION_NORM = 0, /* [D] */
-    MOTE_MODEL_Q,                  /* [H·E, D] */
-    MOTE_MODEL_K,                  /* [K·E, D] */
-    MOTE_MODEL_V,                  /* [K·E, D] */
-    MOTE_MODEL_ATTENTION_OUT,      /* [D, H·E] */
-    MOTE_MODEL_FFN_NORM,           /* [D] */
-    MOTE_MODEL_GATE,               /* [F, D] */
-    MOTE_MODEL_UP,                 /* [F, D] */
-    MOTE_MODEL_DOWN,               /* [D, F] */
+    MOTE_MODEL_ATTENTION_NORM = 0,  /* [D] before attention; of BERT after it */
+    MOTE_MODEL_Q,                   /* [H·E, D] */
+    MOTE_MODEL_K,                   /* [K·E, D] */
+    MOTE_MODEL_V,                   /* [K·E, D] */
+    MOTE_MODEL_ATTENTION_OUT,       /* [D, H·E] */
+    MOTE_MODEL_FFN_NORM,            /* [D] before the feed-forward; of BERT after it */
+    MOTE_MODEL_GATE,                /* [F, D], BERT may be without */
+    MOTE_MODEL_UP,                  /* [F, D] */
+    MOTE_MODEL_DOWN,                /* [D, F] */
+    MOTE_MODEL_ATTENTION_NORM_BIAS, /* the biases of BERT: as long as their weights have rows, may be absent */
+    MOTE_MODEL_Q_BIAS,              /* as q, k and v, in their order */
+    MOTE_MODEL_K_BIAS,
+    MOTE_MODEL_V_BIAS,
+    MOTE_MODEL_ATTENTION_OUT_BIAS,
+    MOTE_MODEL_FFN_NORM_BIAS,
+    MOTE_MODEL_UP_BIAS,
+    MOTE_MODEL_DOWN_BIAS,
     MOTE_MODEL_LAYER_SLOTS,
 };
 
@@ -78,6 +112,9 @@ MOTE_MUST_USE mote_status mote_model_architecture(const struct mote_format_file 
 /* Reads the configuration; only for files with tensors. Errors: FORMAT naming the key, UNSUPPORTED. */
 MOTE_MUST_USE mote_status mote_model_configure(const struct mote_format_file *file,
                                                struct mote_model_config *config, mote_error *error);
+
+/* The name of label i of the head, empty where the file gives none. */
+mote_text mote_model_label_name(const struct mote_format_file *file, uint32_t i);
 
 /* Fills the views; layers come from the arena (with a counting arena nothing else happens).
  * Errors: FORMAT naming the tensor, its shape and the shape it should have. */

@@ -5,23 +5,45 @@
 #include "model/model.h"
 
 #include "base/error.h"
+#include "base/memory.h"
 
 /* A dimension of a weight, named by what it counts. */
-enum size { ONE, MODEL, HEADS, KV_HEADS, FFN, VOCAB, ROPE };
+enum size {
+    ONE,
+    MODEL,
+    HEADS,
+    KV_HEADS,
+    ALL_HEADS,
+    FFN,
+    VOCAB,
+    ROPE,
+    POSITIONS,
+    SEGMENTS,
+    DENSE,
+    HEAD_INPUT,
+    LABELS
+};
 
 struct rule {
     const char *name; /* %u stands for the layer */
     uint8_t slot, rows, columns, optional;
 };
 
-static const struct rule once[] = {
+struct rules {
+    const struct rule *once, *layer;
+    size_t n_once, n_layer;
+};
+
+#define N_OF(array) (sizeof(array) / sizeof *(array))
+
+static const struct rule llama_once[] = {
     {"token_embd.weight", MOTE_MODEL_EMBED, VOCAB, MODEL, 0},
     {"output_norm.weight", MOTE_MODEL_OUTPUT_NORM, ONE, MODEL, 0},
     {"output.weight", MOTE_MODEL_OUTPUT, VOCAB, MODEL, 1},
     {"rope_freqs.weight", MOTE_MODEL_ROPE_FACTORS, ONE, ROPE, 1},
 };
 
-static const struct rule each_layer[] = {
+static const struct rule llama_layer[] = {
     {"blk.%u.attn_norm.weight", MOTE_MODEL_ATTENTION_NORM, ONE, MODEL, 0},
     {"blk.%u.attn_q.weight", MOTE_MODEL_Q, HEADS, MODEL, 0},
     {"blk.%u.attn_k.weight", MOTE_MODEL_K, KV_HEADS, MODEL, 0},
@@ -33,20 +55,82 @@ static const struct rule each_layer[] = {
     {"blk.%u.ffn_down.weight", MOTE_MODEL_DOWN, MODEL, FFN, 0},
 };
 
+static const struct rules llama = {llama_once, llama_layer, N_OF(llama_once), N_OF(llama_layer)};
+
+#if !defined(MOTE_NO_ENCODERS)
+
+static const struct rule bert_once[] = {
+    {"token_embd.weight", MOTE_MODEL_EMBED, VOCAB, MODEL, 0},
+    {"position_embd.weight", MOTE_MODEL_POSITIONS, POSITIONS, MODEL, 1},
+    {"token_types.weight", MOTE_MODEL_SEGMENTS, SEGMENTS, MODEL, 1},
+    {"token_embd_norm.weight", MOTE_MODEL_EMBED_NORM, ONE, MODEL, 0},
+    {"token_embd_norm.bias", MOTE_MODEL_EMBED_NORM_BIAS, ONE, MODEL, 1},
+};
+
+static const struct rule bert_head[] = {
+    {"cls.output.weight", MOTE_MODEL_OUTPUT, LABELS, HEAD_INPUT, 0},
+    {"cls.output.bias", MOTE_MODEL_OUTPUT_BIAS, ONE, LABELS, 1},
+    {"cls.weight", MOTE_MODEL_DENSE, DENSE, MODEL, 1},
+    {"cls.bias", MOTE_MODEL_DENSE_BIAS, ONE, DENSE, 1},
+};
+
+/* Query, key and value in one: where a file has it, it fills the places of the three. */
+static const struct rule fused[] = {
+    {"blk.%u.attn_qkv.weight", MOTE_MODEL_Q, ALL_HEADS, MODEL, 1},
+    {"blk.%u.attn_qkv.bias", MOTE_MODEL_Q_BIAS, ONE, ALL_HEADS, 1},
+};
+
+static const struct rule bert_layer[] = {
+    {"blk.%u.attn_q.weight", MOTE_MODEL_Q, HEADS, MODEL, 0},
+    {"blk.%u.attn_q.bias", MOTE_MODEL_Q_BIAS, ONE, HEADS, 1},
+    {"blk.%u.attn_k.weight", MOTE_MODEL_K, KV_HEADS, MODEL, 0},
+    {"blk.%u.attn_k.bias", MOTE_MODEL_K_BIAS, ONE, KV_HEADS, 1},
+    {"blk.%u.attn_v.weight", MOTE_MODEL_V, KV_HEADS, MODEL, 0},
+    {"blk.%u.attn_v.bias", MOTE_MODEL_V_BIAS, ONE, KV_HEADS, 1},
+    {"blk.%u.attn_output.weight", MOTE_MODEL_ATTENTION_OUT, MODEL, HEADS, 0},
+    {"blk.%u.attn_output.bias", MOTE_MODEL_ATTENTION_OUT_BIAS, ONE, MODEL, 1},
+    {"blk.%u.attn_output_norm.weight", MOTE_MODEL_ATTENTION_NORM, ONE, MODEL, 0},
+    {"blk.%u.attn_output_norm.bias", MOTE_MODEL_ATTENTION_NORM_BIAS, ONE, MODEL, 1},
+    {"blk.%u.ffn_gate.weight", MOTE_MODEL_GATE, FFN, MODEL, 1},
+    {"blk.%u.ffn_up.weight", MOTE_MODEL_UP, FFN, MODEL, 0},
+    {"blk.%u.ffn_up.bias", MOTE_MODEL_UP_BIAS, ONE, FFN, 1},
+    {"blk.%u.ffn_down.weight", MOTE_MODEL_DOWN, MODEL, FFN, 0},
+    {"blk.%u.ffn_down.bias", MOTE_MODEL_DOWN_BIAS, ONE, MODEL, 1},
+    {"blk.%u.layer_output_norm.weight", MOTE_MODEL_FFN_NORM, ONE, MODEL, 0},
+    {"blk.%u.layer_output_norm.bias", MOTE_MODEL_FFN_NORM_BIAS, ONE, MODEL, 1},
+};
+
+static const struct rules bert = {bert_once, bert_layer, N_OF(bert_once), N_OF(bert_layer)};
+
+#endif
+
 static uint64_t size_of(const struct mote_model_config *c, enum size size) {
+    uint64_t heads = (uint64_t)c->n_heads * c->n_head_dim, kv_heads = (uint64_t)c->n_kv_heads * c->n_head_dim;
     switch (size) {
     case MODEL:
         return c->n_model;
     case HEADS:
-        return (uint64_t)c->n_heads * c->n_head_dim;
+        return heads;
     case KV_HEADS:
-        return (uint64_t)c->n_kv_heads * c->n_head_dim;
+        return kv_heads;
+    case ALL_HEADS:
+        return heads + 2 * kv_heads;
     case FFN:
         return c->n_ffn;
     case VOCAB:
         return c->n_vocab;
     case ROPE:
         return c->rope.n_rot / 2;
+    case POSITIONS:
+        return c->encoder.n_embedded;
+    case SEGMENTS:
+        return c->encoder.n_segments;
+    case DENSE:
+        return c->encoder.n_dense;
+    case HEAD_INPUT:
+        return c->encoder.n_dense ? c->encoder.n_dense : c->n_model;
+    case LABELS:
+        return c->encoder.n_labels;
     case ONE:
         break;
     }
@@ -101,24 +185,86 @@ static mote_status check_factors(const struct mote_kernel_weight *factors, mote_
     return MOTE_OK;
 }
 
+#if !defined(MOTE_NO_ENCODERS)
+
+/* Fills slot[0, 3), query, key and value, with the parts of a weight or a bias that holds all three. */
+static mote_status load_fused(const struct mote_format_file *file, const struct mote_model_config *config,
+                              const struct rule *rule, uint32_t layer, struct mote_kernel_weight *slot,
+                              mote_error *error) {
+    struct mote_kernel_weight whole;
+    mote_status status = load(file, config, rule, layer, &whole, error);
+    if (status || !whole.data) return status;
+    for (int i = 0; i < 3; i++) {
+        uint32_t n = (uint32_t)size_of(config, i ? KV_HEADS : HEADS);
+        slot[i] = whole;
+        if (rule->rows == ALL_HEADS) {
+            slot[i].n = n;
+            whole.data += n * whole.row_bytes;
+        } else {
+            slot[i].k = n;
+            whole.data += n * sizeof(float);
+        }
+    }
+    return MOTE_OK;
+}
+
+/* The head judges what the pooled vector, or its dense layer, makes of a text. */
+static mote_status load_head(const struct mote_format_file *file, const struct mote_model_config *config,
+                             struct mote_kernel_weight *slot, mote_error *error) {
+    mote_status status = MOTE_OK;
+    for (size_t i = 0; i < N_OF(bert_head) && config->encoder.n_labels && !status; i++)
+        status = load(file, config, &bert_head[i], 0, &slot[bert_head[i].slot], error);
+    return status;
+}
+
+#endif
+
+static mote_status load_layer(const struct mote_format_file *file, const struct mote_model_config *config,
+                              const struct rules *rules, uint32_t layer, struct mote_kernel_weight *slot,
+                              mote_error *error) {
+    mote_status status = MOTE_OK;
+    memset(slot, 0, MOTE_MODEL_LAYER_SLOTS * sizeof *slot);
+#if !defined(MOTE_NO_ENCODERS)
+    if (config->family == MOTE_MODEL_BERT) {
+        status = load_fused(file, config, &fused[0], layer, &slot[MOTE_MODEL_Q], error);
+        if (!status) status = load_fused(file, config, &fused[1], layer, &slot[MOTE_MODEL_Q_BIAS], error);
+    }
+#endif
+    for (size_t i = 0; i < rules->n_layer && !status; i++) {
+        const struct rule *rule = &rules->layer[i];
+        if (slot[rule->slot].data) continue; /* part of a fused one */
+        status = load(file, config, rule, layer, &slot[rule->slot], error);
+    }
+    return status;
+}
+
+static const struct rules *rules_of(enum mote_model_family family) {
+#if !defined(MOTE_NO_ENCODERS)
+    if (family == MOTE_MODEL_BERT) return &bert;
+#endif
+    (void)family;
+    return &llama;
+}
+
 mote_status mote_model_load(const struct mote_format_file *file, const struct mote_model_config *config,
                             struct mote_base_arena *arena, struct mote_model_weights *weights,
                             mote_error *error) {
+    const struct rules *rules = rules_of(config->family);
+    struct mote_kernel_weight *slot = weights->slot;
     weights->layers = mote_base_arena_take(arena, config->n_layers, sizeof *weights->layers);
     if (!weights->layers) return arena->failed ? MOTE_E_MEMORY : MOTE_OK;
     mote_status status;
-    for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
-        status = load(file, config, &once[i], 0, &weights->slot[once[i].slot], error);
+    for (size_t i = 0; i < rules->n_once; i++) {
+        status = load(file, config, &rules->once[i], 0, &slot[rules->once[i].slot], error);
         if (status) return status;
     }
-    if ((status = check_factors(&weights->slot[MOTE_MODEL_ROPE_FACTORS], error))) return status;
-    if (!weights->slot[MOTE_MODEL_OUTPUT].data)
-        weights->slot[MOTE_MODEL_OUTPUT] = weights->slot[MOTE_MODEL_EMBED];
-    for (uint32_t layer = 0; layer < config->n_layers; layer++)
-        for (size_t i = 0; i < sizeof each_layer / sizeof *each_layer; i++) {
-            status = load(file, config, &each_layer[i], layer,
-                          &weights->layers[layer].slot[each_layer[i].slot], error);
-            if (status) return status;
-        }
-    return MOTE_OK;
+    if ((status = check_factors(&slot[MOTE_MODEL_ROPE_FACTORS], error))) return status;
+    if (config->family == MOTE_MODEL_LLAMA && !slot[MOTE_MODEL_OUTPUT].data)
+        slot[MOTE_MODEL_OUTPUT] = slot[MOTE_MODEL_EMBED];
+#if !defined(MOTE_NO_ENCODERS)
+    if (config->family == MOTE_MODEL_BERT && (status = load_head(file, config, slot, error))) return status;
+#endif
+    for (uint32_t layer = 0; layer < config->n_layers && !status; layer++)
+        status = load_layer(file, config, rules, layer, weights->layers[layer].slot, error);
+    return status;
 }

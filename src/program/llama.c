@@ -5,8 +5,6 @@
  * Source: Touvron et al., LLaMA (2023), section 2.2; GQA: Ainslie et al. (2023). */
 #include "program/program.h"
 
-enum { OPS_PER_LAYER = 16, OPS_AROUND = 4 };
-
 struct writer {
     struct mote_program_op *ops;
     uint32_t n;
@@ -22,31 +20,28 @@ static void layer(struct writer *w, const struct mote_model_config *c, const str
     enum { x = MOTE_PROGRAM_RESIDUAL, n = MOTE_PROGRAM_NORMED, q = MOTE_PROGRAM_QUERY, k = MOTE_PROGRAM_KEY,
            v = MOTE_PROGRAM_VALUE, attended = MOTE_PROGRAM_ATTENDED, gate = MOTE_PROGRAM_GATE,
            up = MOTE_PROGRAM_UP, delta = MOTE_PROGRAM_DELTA };
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_NORM,   n, x, 0, i, 0, &slot[MOTE_MODEL_ATTENTION_NORM]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, q, n, 0, i, 0, &slot[MOTE_MODEL_Q]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, k, n, 0, i, 0, &slot[MOTE_MODEL_K]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, v, n, 0, i, 0, &slot[MOTE_MODEL_V]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE,   q, q, 0, i, c->n_heads, NULL});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE,   k, k, 0, i, c->n_kv_heads, NULL});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_STORE,  k, k, v, i, 0, NULL});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ATTEND, attended, q, 0, i, 0, NULL});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, attended, 0, i, 0, &slot[MOTE_MODEL_ATTENTION_OUT]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD,    x, x, delta, i, 0, NULL});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_NORM,   n, x, 0, i, 0, &slot[MOTE_MODEL_FFN_NORM]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, gate, n, 0, i, 0, &slot[MOTE_MODEL_GATE]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, up, n, 0, i, 0, &slot[MOTE_MODEL_UP]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_SWIGLU, gate, gate, up, i, 0, NULL});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, gate, 0, i, 0, &slot[MOTE_MODEL_DOWN]});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD,    x, x, delta, i, 0, NULL});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_NORM,   n, x, 0, i, 0, &slot[MOTE_MODEL_ATTENTION_NORM], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, q, n, 0, i, 0, &slot[MOTE_MODEL_Q], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, k, n, 0, i, 0, &slot[MOTE_MODEL_K], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, v, n, 0, i, 0, &slot[MOTE_MODEL_V], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE,   q, q, 0, i, c->n_heads, NULL, NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE,   k, k, 0, i, c->n_kv_heads, NULL, NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_STORE,  k, k, v, i, 0, NULL, NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_ATTEND, attended, q, 0, i, 0, NULL, NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, attended, 0, i, 0, &slot[MOTE_MODEL_ATTENTION_OUT], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD,    x, x, delta, i, 0, NULL, NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_NORM,   n, x, 0, i, 0, &slot[MOTE_MODEL_FFN_NORM], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, gate, n, 0, i, 0, &slot[MOTE_MODEL_GATE], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, up, n, 0, i, 0, &slot[MOTE_MODEL_UP], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_SWIGLU, gate, gate, up, i, 0, NULL, NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, gate, 0, i, 0, &slot[MOTE_MODEL_DOWN], NULL, 0});
+    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD,    x, x, delta, i, 0, NULL, NULL, 0});
     /* clang-format on */
 }
 
-mote_status mote_program_llama(const struct mote_model_config *config,
-                               const struct mote_model_weights *weights, struct mote_base_arena *arena,
-                               struct mote_program *program) {
-    uint64_t n = (uint64_t)config->n_layers * OPS_PER_LAYER + OPS_AROUND;
-    struct writer w = {mote_base_arena_take(arena, n, sizeof *w.ops), 0};
-    if (!w.ops) return arena->failed ? MOTE_E_MEMORY : MOTE_OK;
+void mote_program_llama(const struct mote_model_config *config, const struct mote_model_weights *weights,
+                        struct mote_program_op *ops, struct mote_program *program) {
+    struct writer w = {ops, 0};
     const struct mote_kernel_weight *slot = weights->slot;
 
     emit(&w, (struct mote_program_op){.kind = MOTE_PROGRAM_EMBED,
@@ -85,5 +80,4 @@ mote_status mote_program_llama(const struct mote_model_config *config,
             },
         .wanted = {[MOTE_PROGRAM_FINAL] = 1, [MOTE_PROGRAM_LOGITS] = 1},
     };
-    return MOTE_OK;
 }

@@ -14,7 +14,19 @@
  *     ATTEND     out = attention of the queries a over the cache of layer, up to each row's own position
  *     SWIGLU     out = silu(a) · b
  *     ADD        out = a + b
- *     SELECT     out[w] = a[row w of those wanted] */
+ *     SELECT     out[w] = a[row w of those wanted]
+ *
+ * Encoders, which read sequences whole, have some more. Their rows W are sequences, or all tokens where no
+ * vector is made of a sequence.
+ *
+ *     MATMUL     out = activation(a × weightᵀ + bias)
+ *     POSITION   out[t] = a[t] + row position[t] of weight
+ *     SEGMENT    out[t] = a[t] + row segment[t] of weight
+ *     LAYER_NORM out = layer_norm(a) · weight + bias
+ *     ADD_NORM   out = layer_norm(a + b) · weight + bias
+ *     ATTEND     as above, but over all positions of the row's sequence
+ *     POOL       out[w] = the vector of sequence w from the rows a of its tokens
+ *     NORMALIZE  out = a / |a| */
 #ifndef MOTE_PROGRAM_PROGRAM_H
 #define MOTE_PROGRAM_PROGRAM_H
 
@@ -30,6 +42,12 @@ enum mote_program_kind {
     MOTE_PROGRAM_SWIGLU,
     MOTE_PROGRAM_ADD,
     MOTE_PROGRAM_SELECT,
+    MOTE_PROGRAM_POSITION,
+    MOTE_PROGRAM_SEGMENT,
+    MOTE_PROGRAM_LAYER_NORM,
+    MOTE_PROGRAM_ADD_NORM,
+    MOTE_PROGRAM_POOL,
+    MOTE_PROGRAM_NORMALIZE,
 };
 
 enum mote_program_value {
@@ -43,27 +61,39 @@ enum mote_program_value {
     MOTE_PROGRAM_UP,       /* [T, F] */
     MOTE_PROGRAM_DELTA,    /* [T, D] what a layer adds */
     MOTE_PROGRAM_FINAL,    /* [W, D] */
-    MOTE_PROGRAM_LOGITS,   /* [W, V] */
+    MOTE_PROGRAM_LOGITS,   /* [W, V]; of an encoder [W, labels] */
+    MOTE_PROGRAM_POOLED,   /* [W, D] */
+    MOTE_PROGRAM_HEAD,     /* [W, D] what the head reads, normalised */
+    MOTE_PROGRAM_DENSE,    /* [W, dense] */
     MOTE_PROGRAM_VALUES,
 };
 
 struct mote_program_op {
     uint8_t kind, out, a, b; /* enum mote_program_kind, then enum mote_program_value */
     uint32_t layer, n_heads;
-    const struct mote_kernel_weight *weight;
+    const struct mote_kernel_weight *weight, *bias; /* bias NULL: none */
+    enum mote_model_activation activation;
 };
 
 struct mote_program {
-    uint32_t n_ops;
+    uint32_t n_ops, n_head_ops; /* all; those of them, at the end, that make LOGITS from POOLED */
     const struct mote_program_op *ops;
     uint32_t width[MOTE_PROGRAM_VALUES]; /* of a row of each value */
     uint8_t wanted[MOTE_PROGRAM_VALUES]; /* 1: W rows, 0: T rows */
 };
 
-/* Writes the program of the Llama family. With a counting arena, only counts.
+enum { MOTE_PROGRAM_OPS_PER_LAYER = 16, MOTE_PROGRAM_OPS_AROUND = 8 }; /* most of any family */
+
+/* Writes the program of the configuration's family. With a counting arena, only counts.
  * Owns: ops point into weights. Errors: MEMORY. */
-MOTE_MUST_USE mote_status mote_program_llama(const struct mote_model_config *config,
-                                             const struct mote_model_weights *weights,
-                                             struct mote_base_arena *arena, struct mote_program *program);
+MOTE_MUST_USE mote_status mote_program_open(const struct mote_model_config *config,
+                                            const struct mote_model_weights *weights,
+                                            struct mote_base_arena *arena, struct mote_program *program);
+
+/* The families: each fills program->ops, which has room, and the rest of the program. */
+void mote_program_llama(const struct mote_model_config *config, const struct mote_model_weights *weights,
+                        struct mote_program_op *ops, struct mote_program *program);
+void mote_program_bert(const struct mote_model_config *config, const struct mote_model_weights *weights,
+                       struct mote_program_op *ops, struct mote_program *program);
 
 #endif
