@@ -24,11 +24,13 @@
 #include "apps/cli/lines.h"
 #include "apps/cli/model.h"
 
+enum { CLI_MOST_BATCH = 256 };
+
 /* What is said on the command line. */
 struct cli_encoding {
     struct cli_runtime runtime; /* threads, instruction set, and the most tokens of a text */
     uint32_t n_batch;           /* most texts of a batch */
-    const char *prefix;         /* put before every text, or NULL */
+    const char *prefix;         /* put before every text that is added, or NULL */
     int stats, quiet, yes;
 };
 extern const struct cli_option cli_encoding_options[];
@@ -73,15 +75,15 @@ struct cli_encoder {
         *source; /* what messages call the place of a text: "FILE:12", the 12th added; NULL: "text 12" */
     uint64_t n_texts, n_tokens, n_cut; /* encoded so far */
     double seconds;                    /* spent tokenizing and encoding */
+    const char *prefix;                /* as in cli_encoding; may be changed between texts */
     /* the rest is encoder.c's and encoder_window.c's */
-    const char *prefix;
     uint32_t n_rows, n_batch;
     struct cli_encoder_want want;
     cli_encoder_take *take;
     void *user;
     mote_token *first; /* of pairs */
     size_t n_first;
-    int is_pair;
+    int is_pair, first_cut;
     mote_token *list; /* where mote_tokenize puts tokens */
     size_t list_room;
     void *work;
