@@ -26,7 +26,7 @@ WASM_APART   := %_simd128.c %_relaxed.c host/wasm/memory.c host/wasm/unpack.c sr
 
 # The ABI passes structs of two numbers as two numbers and not by address, which saves 5 KB; nothing but
 # numbers crosses the module's border, so that nobody else sees it.
-wasm-cflags := $(STD) $(WARN) -Isrc -I. -ffreestanding -fno-stack-protector -msimd128 -mmultivalue \
+wasm-cflags := -DMOTE_NO_ENCODERS $(STD) $(WARN) -Isrc -I. -ffreestanding -fno-stack-protector -msimd128 -mmultivalue \
 	-Xclang -target-abi -Xclang experimental-mv -mllvm -enable-pre=false -mllvm -disable-lsr
 # --export-dynamic exports what is not hidden: the core and all of the host but module.h is.
 wasm-ldflags := --no-entry --import-memory --export-dynamic --export=wasm_packed --gc-sections --strip-debug \

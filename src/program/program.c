@@ -9,13 +9,11 @@ mote_status mote_program_open(const struct mote_model_config *config,
     uint64_t n = (uint64_t)config->n_layers * MOTE_PROGRAM_OPS_PER_LAYER + MOTE_PROGRAM_OPS_AROUND;
     struct mote_program_op *ops = mote_base_arena_take(arena, n, sizeof *ops);
     if (!ops) return arena->failed ? MOTE_E_MEMORY : MOTE_OK;
-    switch (config->family) {
-    case MOTE_MODEL_LLAMA:
-        mote_program_llama(config, weights, ops, program);
-        break;
-    case MOTE_MODEL_BERT:
-        mote_program_bert(config, weights, ops, program);
-        break;
-    }
+#if !defined(MOTE_NO_DECODERS)
+    if (config->family == MOTE_MODEL_LLAMA) mote_program_llama(config, weights, ops, program);
+#endif
+#if !defined(MOTE_NO_ENCODERS)
+    if (config->family == MOTE_MODEL_BERT) mote_program_bert(config, weights, ops, program);
+#endif
     return MOTE_OK;
 }
