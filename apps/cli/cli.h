@@ -77,5 +77,9 @@ int cli_perplexity(int argc, char **argv);
 int cli_convert(int argc, char **argv);
 int cli_quantize(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_embed(int argc, char **argv);
+int cli_classify(int argc, char **argv);
+int cli_rerank(int argc, char **argv);
+int cli_train_head(int argc, char **argv);
 
 #endif

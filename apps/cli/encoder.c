@@ -36,20 +36,16 @@ struct cli_encoding cli_encoding_defaults(void) {
     return (struct cli_encoding){.runtime = cli_runtime_defaults(), .n_batch = DEFAULT_BATCH};
 }
 
-static const char *const poolings[] = {"none", "mean", "cls", "last"}; /* by their numbers */
-enum { N_POOLINGS = sizeof poolings / sizeof *poolings };
+static const char *const poolings[] = {"none", "mean", "cls", "last", NULL}; /* by their numbers */
 
 int cli_pooling_parse(const char *text, mote_pooling *pooling) {
-    for (size_t i = 0; i < N_POOLINGS; i++) {
-        if (strcmp(text, poolings[i]) != 0) continue;
-        *pooling = (mote_pooling)i;
-        return 1;
-    }
-    return 0;
+    int number, found = cli_choose(poolings, text, &number);
+    if (found) *pooling = (mote_pooling)number;
+    return found;
 }
 
 const char *cli_pooling_name(mote_pooling pooling) {
-    return (unsigned)pooling < N_POOLINGS ? poolings[pooling] : "unknown";
+    return (unsigned)pooling <= MOTE_POOLING_LAST ? poolings[pooling] : "unknown";
 }
 
 int cli_encoder_fail(const struct cli_encoder *encoder, uint64_t index, int code, const char *text) {

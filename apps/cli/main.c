@@ -26,6 +26,8 @@ static const struct command commands[] = {
     {"rm", "remove a fetched model", cli_rm},
     {"convert", "llama2.c checkpoints to GGUF", cli_convert},
     {"quantize", "a model with smaller weights", cli_quantize},
+    {"embed", "texts to vectors, with an encoder", cli_embed},
+    {"train-head", "a classifier for one's own texts", cli_train_head},
 #endif
     {"info", "what a model file holds, and the memory it needs", cli_info},
     {"tokenize", "text from stdin to tokens", cli_tokenize},

@@ -92,6 +92,15 @@ int cli_parse_count(const char *text, uint64_t least, uint64_t most, uint64_t *v
     return 1;
 }
 
+int cli_choose(const char *const *names, const char *text, int *chosen) {
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        *chosen = i;
+        return 1;
+    }
+    return 0;
+}
+
 static int parse_real(const char *text, double least, double most, float *value) {
     if ((*text < '0' || *text > '9') && *text != '.' && *text != '-') return 0;
     char *end;

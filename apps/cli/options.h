@@ -80,6 +80,9 @@ int cli_parse(int argc, char **argv, const struct cli_grammar *grammar, char ***
 /* A whole decimal number in [least, most]; 0 if text is anything else. */
 int cli_parse_count(const char *text, uint64_t least, uint64_t most, uint64_t *value);
 
+/* Which of names, a list that ends with NULL, text is; 0 if it is none. */
+int cli_choose(const char *const *names, const char *text, int *chosen);
+
 /* The name of a type of KV cache, as options take it. */
 const char *cli_kv_name(mote_kv_type type);
 

@@ -2,6 +2,7 @@
  *
  * print.c: text of unknown origin on one line, and reasons. */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "apps/cli/print.h"
@@ -45,6 +46,61 @@ int cli_print_answer(FILE *out, const char *text, size_t n) {
             return 0;
     }
     return 1;
+}
+
+void cli_print_json(FILE *out, mote_text text) {
+    const unsigned char *bytes = (const unsigned char *)text.data;
+    putc('"', out);
+    for (size_t i = 0, n; i < text.n; i += n ? n : 1) {
+        unsigned c = bytes[i],
+                 c1 = c == 0xc2 && i + 1 < text.n && bytes[i + 1] >= 0x80 && bytes[i + 1] < 0xa0;
+        n = plain(bytes + i, text.n - i);
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (n)
+            fwrite(bytes + i, 1, n, out);
+        else if (c < 0x80 || c1)
+            fprintf(out, "\\u%04x", c1 ? bytes[i + (n = 2) - 1] : c);
+        else
+            fputs("\xef\xbf\xbd", out);
+    }
+    putc('"', out);
+}
+
+/* The digits of m and its decimal point, which stands behind the first `point` of them. */
+static size_t place_point(uint64_t m, int point, char *out) {
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)m);
+    if (point <= 0) return (size_t)snprintf(out, CLI_MOST_FLOAT - 1, "0.%.*s%s", -point, "000000", digits);
+    if (point >= n)
+        return (size_t)snprintf(out, CLI_MOST_FLOAT - 1, "%s%.*s", digits, point - n, "000000000");
+    return (size_t)snprintf(out, CLI_MOST_FLOAT - 1, "%.*s.%s", point, digits, digits + point);
+}
+
+/* Decimal digits of a product or quotient by an exact power of ten are off by less than a millionth of the last
+ * of nine, and nine are enough for an f32 however they round: fewer are tried first, by reading them back. */
+size_t cli_float_text(float x, char *out) {
+    static const double tens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+    double size = fabs((double)x);
+    if (!isfinite(x)) return (size_t)snprintf(out, CLI_MOST_FLOAT, "null");
+    if (!(size >= 1e-5 && size < 1e6)) return (size_t)snprintf(out, CLI_MOST_FLOAT, "%.9g", (double)x);
+    int places = (int)floor(log10(size)) + 1; /* before the point, or −zeros behind it */
+    for (int n = 6; n <= 9; n++) {
+        double m = nearbyint(size * tens[n - places]);
+        if ((float)(m / tens[n - places]) != (float)size) continue;
+        uint64_t digits = (uint64_t)m;
+        int behind = n - places;
+        for (; behind > 0 && digits % 10 == 0; behind--)
+            digits /= 10;
+        int n_digits = 1;
+        for (uint64_t rest = digits; rest >= 10; rest /= 10)
+            n_digits++;
+        size_t sign = x < 0;
+        if (sign) *out = '-';
+        return sign + place_point(digits, n_digits - behind, out + sign);
+    }
+    return (size_t)snprintf(out, CLI_MOST_FLOAT, "%.9g", (double)x);
 }
 
 const char *cli_map_reason(int error) {

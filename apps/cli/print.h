@@ -17,6 +17,14 @@ void cli_print(FILE *out, mote_text text);
  * could not. */
 int cli_print_answer(FILE *out, const char *text, size_t n);
 
+/* Writes text as a JSON string, control characters (those of C1 too) as \uXXXX, what is not UTF-8 as U+FFFD. */
+void cli_print_json(FILE *out, mote_text text);
+
+/* x as a number of JSON, with the fewest digits, from six on, that make this f32 again; "null" if it is none.
+ * out has CLI_MOST_FLOAT bytes; returns how many are used, without the NUL behind them. */
+enum { CLI_MOST_FLOAT = 32 };
+size_t cli_float_text(float x, char *out);
+
 /* Why mote_posix_map_open failed, from its errno. */
 const char *cli_map_reason(int error);
 
