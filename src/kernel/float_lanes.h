@@ -9,7 +9,8 @@
  *                            8), and for comparing, greater (b where b > a, else a), less and greater_four
  *     HAS_SCALE              1 where it defines scale_lanes, p · 2^n rounded once, NaN where p is
  *
- * includes this, and has all of float_ref.c's functions as statics and `overlay` to put them into a table.
+ * includes this, and has all of float_ref.c's and encoder_ref.c's functions as statics, and `overlay` to put
+ * them into a table.
  *
  * A sum over a row has sixteen lanes whatever WIDTH is: 16 / WIDTH vectors side by side. (A single vector of
  * sixteen floats would be simpler to write, but gcc keeps one in memory where the machine's are shorter.)
@@ -365,6 +366,7 @@ static void rope(float *x, uint32_t n_heads, uint32_t head_dim, uint32_t n_rot,
 }
 
 #include "kernel/attend_lanes.h"
+#include "kernel/encoder_lanes.h"
 
 static void overlay(struct mote_kernels *table) {
     table->dot_f32 = dot_f32;
@@ -375,6 +377,9 @@ static void overlay(struct mote_kernels *table) {
     table->swiglu = swiglu;
     table->add = add;
     table->to_f16 = to_f16;
+    table->layer_norm = layer_norm;
+    table->gelu = gelu;
+    table->tanh = tanh_all;
     table->keep[MOTE_KV_F16] = keep_f16;
     table->attend[MOTE_KV_F16] = attend_f16;
     table->attend[MOTE_KV_F32] = attend_f32;

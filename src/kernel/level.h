@@ -47,6 +47,7 @@ void mote_kernel_product_overlay__simd128(struct mote_kernels *table);  /* quant
 void mote_kernel_multiply_overlay__simd128(struct mote_kernels *table); /* multiply, direct */
 void mote_kernel_multiply_overlay__relaxed(struct mote_kernels *table);
 void mote_kernel_float_overlay__simd128(struct mote_kernels *table); /* of float work, what takes time */
+void mote_kernel_encoder_overlay__simd128(struct mote_kernels *table);
 #endif
 
 #endif

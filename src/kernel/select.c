@@ -11,20 +11,14 @@
 
 #include "mote/host.h"
 
-/* Modules for language models leave out what only encoders need. */
-static void overlay_encoder(struct mote_kernels *table) {
-#if !defined(MOTE_NO_ENCODERS)
-    mote_kernel_encoder_overlay__ref(table);
-#else
-    (void)table;
-#endif
-}
-
 #if defined(__wasm_simd128__)
 static void overlay_wasm(struct mote_kernels *table, int relaxed) {
     mote_kernel_decode_overlay__simd128(table);
     mote_kernel_product_overlay__simd128(table);
     mote_kernel_float_overlay__simd128(table);
+#if !defined(MOTE_NO_ENCODERS) /* modules for language models alone */
+    mote_kernel_encoder_overlay__simd128(table);
+#endif
 #if defined(__wasm_relaxed_simd__)
     if (relaxed) {
         mote_kernel_multiply_overlay__relaxed(table);
@@ -43,7 +37,6 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     *table = (struct mote_kernels){0};
     mote_kernel_light_overlay__ref(table);
     mote_kernel_keep_overlay__ref(table);
-    overlay_encoder(table);
     overlay_wasm(table, 1);
 }
 
@@ -55,7 +48,7 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_product_overlay__ref(table);
     mote_kernel_float_overlay__ref(table);
     mote_kernel_attend_overlay__ref(table);
-    overlay_encoder(table);
+    mote_kernel_encoder_overlay__ref(table);
 #if defined(__x86_64__)
     if (!(cpu & MOTE_CPU_AVX2)) return;
     mote_kernel_decode_overlay__avx2(table);

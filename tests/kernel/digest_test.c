@@ -10,7 +10,7 @@
 
 #include "base/math.h"
 
-static const uint64_t expected = 0xc182f4e8f5ca7859;
+static const uint64_t expected = 0x31be96f8cd28ab6b;
 
 enum { K = 1024, N = 35, T = 5, LONG = 8192 };
 
@@ -84,6 +84,12 @@ static void add_float_work(const struct mote_kernels *kernels) {
     add_floats(y, 4000);
     kernels->rms_norm(x, z, 3333, 1e-5f, y);
     add_floats(y, 3333);
+    kernels->layer_norm(x, z, z + 4000, 3333, 1e-5f, y);
+    add_floats(y, 3333);
+    kernels->gelu(x, 4000, y);
+    add_floats(y, 4000);
+    kernels->tanh(x, 4000, y);
+    add_floats(y, 4000);
     kernels->rope(x, 10, 100, 96, MOTE_KERNEL_ROPE_HALF, z, z + 500);
     kernels->rope(x, 10, 100, 96, MOTE_KERNEL_ROPE_PAIR, z, z + 500);
     add_floats(x, 1000);

@@ -1,53 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * float_test.c: the float work on every subset of the CPU's features against the plain loops, bit for bit,
- * and float_lanes.h once more as it is for a machine of four-float vectors without f16 conversions. --bench
- * times it. */
-#include "tests/kernel/guard.h"
-
-#include <math.h>
-
-#include "base/math.h"
-
-#define WIDTH           4
-#define HAS_CONVERSIONS 0
-#define HAS_SCALE       0
-#include "kernel/float_lanes.h"
+ * and float_lanes.h once more (table.h). --bench times it. */
+#include "tests/kernel/table.h"
 
 enum { MAX = 300 };
-
-/* What is compared with the reference: every subset of features, and the generic vectors (cpu GENERIC). */
-enum { GENERIC = 0x80000000u };
-
-static int next_table(struct mote_kernels *table, uint32_t *cpu, int *state) {
-    uint32_t all = mote_posix_cpu();
-    if (*state == 0) {
-        *cpu = 0;
-        *state = 1;
-    } else if (*state == 1 && *cpu != all) {
-        *cpu = (*cpu - all) & all;
-    } else if (*state == 1) {
-        *cpu = GENERIC;
-        *state = 2;
-    } else {
-        return 0;
-    }
-    mote_kernel_select(table, *cpu == GENERIC ? 0 : *cpu);
-    if (*cpu == GENERIC) overlay(table);
-    return 1;
-}
-#define FOR_EACH_TABLE(table, cpu)                                                                           \
-    for (struct {                                                                                            \
-             struct mote_kernels table;                                                                      \
-             uint32_t cpu;                                                                                   \
-             int state;                                                                                      \
-         } each = {0};                                                                                       \
-         next_table(&each.table, &each.cpu, &each.state);)
-
-static void fill(float *x, size_t n, uint32_t awkward) {
-    for (size_t i = 0; i < n; i++)
-        x[i] = awkward ? random_awkward(awkward) : random_float();
-}
 
 /* ---- dots ---- */
 
