@@ -33,12 +33,6 @@ INLINE ints dots(ints sum, const ints *w, const int8_t *x, int n, int most, int 
 #include "kernel/direct_type_x86.h"
 #include "kernel/unpack_x86.h"
 
-void mote_kernel_direct_q8_0__avx2(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
-                                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                                   uint64_t y_stride) {
-    direct_q8_0(w, row0, n_rows, x, n_columns, y, y_stride);
-}
-
 void mote_kernel_direct_overlay__avx2(struct mote_kernels *table) {
     overlay_direct(table);
     overlay_unpack(table);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * direct_avx512vnni.c: few columns, sixteen rows at a time, with the 512-bit VPDPBUSD. */
+ * direct_avx512vnni.c: few columns, sixteen rows at a time, with the 512-bit VPDPBUSD; one column of Q8_0 and
+ * Q6_K, a row at a time. */
 #include "kernel/level.h"
 
 #if defined(__x86_64__)
@@ -17,18 +18,12 @@ INLINE ints add_dot(ints sum, ints w, ints x) {
 #include "kernel/direct_dot_x86.h"
 #include "kernel/direct_type_x86.h"
 #include "kernel/unpack_x86.h"
-
-/* One column of Q8_0 waits for memory, which brings eight streams of long rows sooner than sixteen. */
-static void q8_0(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
-                 const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
-    mote_kernel_direct *direct = n_columns == 1 ? mote_kernel_direct_q8_0__avx2 : direct_q8_0;
-    direct(w, row0, n_rows, x, n_columns, y, y_stride);
-}
+#include "kernel/direct_line_avx512.h"
 
 void mote_kernel_direct_overlay__avx512vnni(struct mote_kernels *table) {
     overlay_direct(table);
-    table->direct[MOTE_TYPE_Q8_0] = q8_0;
     overlay_unpack(table);
+    overlay_line(table);
 }
 
 #endif

@@ -33,8 +33,7 @@ void mote_kernel_direct_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_direct_overlay__avxvnni(struct mote_kernels *table);
 void mote_kernel_direct_overlay__avx512vnni(struct mote_kernels *table);
 
-/* One type of it, and parts of it. */
-mote_kernel_direct mote_kernel_direct_q8_0__avx2;
+/* Parts of it. */
 void mote_kernel_direct_book_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_direct_q6_overlay__avx2(struct mote_kernels *table);
 #elif defined(__aarch64__)

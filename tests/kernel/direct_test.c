@@ -159,6 +159,9 @@ static void direct_is_the_same_everywhere(void **state) {
                 check(type_numbers[i], 48, 2048, t, filling);
             }
         }
+        check(type_numbers[i], 16, 16384, 1, ORDINARY); /* the longest row that is put by, of groups of 16 */
+        check(type_numbers[i], 16, 16640, 1, ORDINARY);
+        check(type_numbers[i], 16, 33024, 1, ORDINARY);
     }
 }
 
