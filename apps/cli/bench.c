@@ -12,13 +12,13 @@
 #define AT(member) offsetof(struct bench_request, member)
 static const struct cli_option own_options[] = {
     CLI_OPTION("pp", 0, "N,...", CLI_COUNTS, AT(prompts), 0, 1 << 20,
-               "tokens of the prompt (default 128; 0: skip)"),
+               "tokens of the prompt, or of an encoder's text (default 128; 0: skip)"),
     CLI_OPTION("tg", 0, "N,...", CLI_COUNTS, AT(made), 0, 1 << 20,
                "tokens to generate (default 32; 0: skip)"),
     CLI_OPTION("depth", 'd', "N,...", CLI_COUNTS, AT(depths), 0, 1 << 20,
                "tokens in the context before (default 0)"),
     CLI_OPTION("batch", 'b', "N,...", CLI_COUNTS, AT(batches), 1, 256,
-               "conversations that generate side by side (default 1)"),
+               "conversations that generate side by side, or texts (default 1)"),
     CLI_OPTION("threads", 't', "N,...", CLI_COUNTS, AT(threads), 1, 1024,
                "threads (default: physical cores)"),
     CLI_OPTION("kv", 0, "TYPE,...", CLI_KVS, AT(kvs), 0, 0, "types of the KV cache (default f16)"),
@@ -34,6 +34,8 @@ static const struct cli_option own_options[] = {
     {0}};
 #undef AT
 
+enum { ENCODER_ROWS = 512 }; /* of texts side by side that are computed at once */
+
 struct tests {
     struct bench_test list[BENCH_MOST_TESTS];
     size_t n;
@@ -46,10 +48,13 @@ static int add_test(struct tests *tests, enum bench_kind kind, uint32_t n, uint3
     return 1;
 }
 
-static int list_tests(const struct bench_request *request, struct tests *tests) {
+static int list_tests(const struct bench_request *request, int encoder, struct tests *tests) {
     tests->n = 0;
     int room = 1;
-    for (size_t d = 0; d < request->depths.n; d++) {
+    for (size_t i = 0; i < request->prompts.n && encoder; i++)
+        for (size_t b = 0; b < request->batches.n; b++)
+            room &= add_test(tests, BENCH_ENCODED, request->prompts.list[i], 0, request->batches.list[b]);
+    for (size_t d = 0; d < request->depths.n && !encoder; d++) {
         uint32_t depth = request->depths.list[d];
         for (size_t i = 0; i < request->prompts.n; i++)
             room &= add_test(tests, BENCH_PROMPT, request->prompts.list[i], depth, 1);
@@ -80,8 +85,11 @@ static int plan(const struct cli_model *model, const struct tests *tests, mote_c
     if (n_positions > INT32_MAX)
         return cli_fail(CLI_CONTEXT, "bench: a batch of %u at depth %u is more than a context can hold",
                         (unsigned)batch, (unsigned)depth);
-    options->n_positions = (uint32_t)n_positions;
     options->n_sessions = options->n_logits = batch;
+    if (model->info.is_encoder)
+        options->n_rows = most < ENCODER_ROWS ? (uint32_t)most : ENCODER_ROWS;
+    else
+        options->n_positions = (uint32_t)n_positions;
     return CLI_OK;
 }
 
@@ -175,9 +183,9 @@ static int bench(const struct bench_request *request, const char *name, FILE *pl
     struct cli_model model = {0};
     struct bench_report report = {.model = &model, .level = level_name(request->cpu & mote_posix_cpu())};
     mote_context_options options = {.n_positions = 0};
-    int code = list_tests(request, tests);
-    if (!code) code = cli_model_open(&model, name, request->yes);
+    int code = cli_model_open(&model, name, request->yes);
     if (!code) code = cli_model_needs_weights(&model);
+    if (!code) code = list_tests(request, model.info.is_encoder, tests);
     if (!code) code = plan(&model, tests, &options);
     if (!code) {
         report.most = tests->n * request->threads.n * request->kvs.n;
@@ -204,14 +212,15 @@ int cli_bench(int argc, char **argv) {
                                     .kvs = {{MOTE_KV_F16}, 1},
                                     .cpu = UINT32_MAX,
                                     .n_runs = 3};
-    const struct cli_grammar grammar = {"[MODEL] [OPTIONS]",
-                                        "Measures tokens per second: reading a prompt (pp) and generating "
-                                        "(tg), and what share of the machine's\n"
-                                        "own limits that is. Where an option takes several numbers, with "
-                                        "commas, every combination is measured.",
-                                        {{own_options, &request}},
-                                        0,
-                                        1};
+    const struct cli_grammar grammar = {
+        "[MODEL] [OPTIONS]",
+        "Measures tokens per second: reading a prompt (pp) and generating "
+        "(tg), or encoding texts (enc), and what share\n"
+        "of the machine's own limits that is. Where an option takes several numbers, with "
+        "commas, every combination is measured.",
+        {{own_options, &request}},
+        0,
+        1};
     char **arguments;
     int n, code = cli_parse(argc, argv, &grammar, &arguments, &n);
     if (code != CLI_PARSED) return code;

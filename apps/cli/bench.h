@@ -4,6 +4,7 @@
  *
  *     pp   reads a prompt of n tokens, on top of a context of depth tokens
  *     tg   makes n tokens in each of batch conversations, one step for all of them, at that depth
+ *     enc  encodes batch texts of n tokens: the one test of an encoder
  *
  * and for each test what the machine must do at the least, counted from the shapes of the model (bench_work):
  * bytes to read from memory, and multiply-adds of 8-bit numbers and of floats with weights. Held against the
@@ -24,11 +25,11 @@ struct bench_request {
     const char *plot;
 };
 
-enum bench_kind { BENCH_PROMPT, BENCH_MADE };
+enum bench_kind { BENCH_PROMPT, BENCH_MADE, BENCH_ENCODED };
 
 struct bench_test {
     enum bench_kind kind;
-    uint32_t n, depth, batch; /* tokens of each conversation; batch is 1 for a prompt */
+    uint32_t n, depth, batch; /* tokens of each conversation or text; batch is 1 for a prompt */
 };
 
 /* What one step costs that computes rows: layers for every row, the output matrix where logits are wanted. */
@@ -69,6 +70,9 @@ struct bench_stage {
     mote_session **sessions; /* [n] */
     mote_row *rows;          /* [max(n, BENCH_STEP)] */
     uint32_t n;
+    mote_sequence *texts; /* of an encoder [n], each of the same tokens */
+    mote_token *tokens;   /* [n_context] */
+    float *vectors;       /* [n, D] */
 };
 int bench_stage_open(struct bench_stage *stage, struct cli_model *model, uint32_t n);
 void bench_stage_close(struct bench_stage *stage);

@@ -14,7 +14,8 @@ const char *bench_model_name(const struct cli_model *model) {
 }
 
 static const char *kind_name(const struct bench_result *result) {
-    return result->test.kind == BENCH_PROMPT ? "pp" : "tg";
+    static const char *const names[] = {[BENCH_PROMPT] = "pp", [BENCH_MADE] = "tg", [BENCH_ENCODED] = "enc"};
+    return names[result->test.kind];
 }
 
 static double spread(const struct bench_result *result) {

@@ -11,8 +11,26 @@ static int fail(mote_status status) {
     return cli_fail(cli_status_code(status), "bench: %s", mote_status_text(status));
 }
 
+/* Some token of the vocabulary, always the same at one place. Speed does not depend on which it is. */
+static mote_token token_at(const struct bench_stage *stage, uint32_t at) {
+    return (mote_token)((uint64_t)(at + 1) * 7919 % stage->model->info.n_vocab);
+}
+
+static int open_encoder(struct bench_stage *stage, uint32_t n) {
+    const mote_model_info *info = &stage->model->info;
+    stage->texts = calloc(n, sizeof *stage->texts);
+    stage->tokens = calloc(info->n_context, sizeof *stage->tokens);
+    stage->vectors = calloc((size_t)n * info->n_model, sizeof *stage->vectors);
+    if (!stage->texts || !stage->tokens || !stage->vectors)
+        return cli_fail(CLI_MEMORY, "bench: not enough memory");
+    for (uint32_t i = 0; i < info->n_context; i++)
+        stage->tokens[i] = token_at(stage, i);
+    return CLI_OK;
+}
+
 int bench_stage_open(struct bench_stage *stage, struct cli_model *model, uint32_t n) {
     *stage = (struct bench_stage){.model = model};
+    if (model->info.is_encoder) return open_encoder(stage, n);
     stage->sessions = calloc(n, sizeof(void *));
     stage->rows = calloc(n > BENCH_STEP ? n : BENCH_STEP, sizeof *stage->rows);
     if (!stage->sessions || !stage->rows) return cli_fail(CLI_MEMORY, "bench: not enough memory");
@@ -28,12 +46,10 @@ void bench_stage_close(struct bench_stage *stage) {
         mote_session_close(stage->sessions[i]);
     free(stage->sessions);
     free(stage->rows);
+    free(stage->texts);
+    free(stage->tokens);
+    free(stage->vectors);
     *stage = (struct bench_stage){0};
-}
-
-/* Some token of the vocabulary, always the same at one place. Speed does not depend on which it is. */
-static mote_token token_at(const struct bench_stage *stage, uint32_t at) {
-    return (mote_token)((uint64_t)(at + 1) * 7919 % stage->model->info.n_vocab);
 }
 
 static int step(struct bench_stage *stage, uint32_t n_rows) {
@@ -84,7 +100,18 @@ static int reach(struct bench_stage *stage, uint32_t n, uint32_t depth) {
     return CLI_OK;
 }
 
+static int encode(struct bench_stage *stage, uint32_t batch, uint32_t n) {
+    mote_error error = {0};
+    for (uint32_t i = 0; i < batch; i++)
+        stage->texts[i] = (mote_sequence){.tokens = stage->tokens, .n = n};
+    if (mote_context_encode(stage->model->context, stage->texts, batch, MOTE_POOLING_MEAN, stage->vectors,
+                            NULL, &error))
+        return cli_model_fail(stage->model, &error);
+    return cli_interrupted ? CLI_INTERRUPTED : CLI_OK;
+}
+
 static int run_once(struct bench_stage *stage, const struct bench_test *test, uint32_t n) {
+    if (test->kind == BENCH_ENCODED) return encode(stage, test->batch, n);
     if (test->kind == BENCH_PROMPT) return read_tokens(stage, 0, n, 1);
     return make_tokens(stage, test->batch, n);
 }
@@ -99,11 +126,12 @@ int bench_run(struct bench_stage *stage, uint32_t n_runs, struct cli_progress *p
     const struct bench_test *test = &result->test;
     enum { WARM = 8 };
     double seconds[BENCH_MOST_RUNS], rows = (double)test->n * test->batch;
-    int code = reach(stage, test->batch, test->depth);
+    int encoder = test->kind == BENCH_ENCODED,
+        code = encoder ? CLI_OK : reach(stage, test->batch, test->depth);
     if (!code) code = run_once(stage, test, test->n < WARM ? test->n : WARM);
     uint32_t n = 0;
     while (n < n_runs && !code) {
-        code = reach(stage, test->batch, test->depth);
+        if (!encoder) code = reach(stage, test->batch, test->depth);
         double start = cli_clock();
         if (!code) code = run_once(stage, test, test->n);
         double took = cli_clock() - start;

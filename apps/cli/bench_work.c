@@ -47,14 +47,21 @@ int bench_work_count(const struct cli_model *model, const mote_context_options *
                      const mote_host *host, struct bench_work *work) {
     struct bench_work w = {0};
     mote_tensor_info table = {0}, tensor;
+    int encoder = model->info.is_encoder;
     for (uint32_t i = 0; i < model->info.n_tensors; i++) {
         if (mote_model_tensor(model->model, i, &tensor)) continue;
         if (is(tensor.name, "token_embd.weight"))
             table = tensor;
+        else if (encoder && !(tensor.name.n > 4 && !memcmp(tensor.name.data, "blk.", 4)))
+            continue; /* rows of tables, and the head, which is not run */
         else if (is(tensor.name, "output.weight"))
             add(&tensor, &w.output_bytes, &w.output_int8, &w.output_f32);
         else
             add(&tensor, &w.layer_bytes, &w.layer_int8, &w.layer_f32);
+    }
+    if (encoder) {
+        *work = w;
+        return CLI_OK;
     }
     if (!(w.output_bytes > 0) && table.n_dims) add(&table, &w.output_bytes, &w.output_int8, &w.output_f32);
     int code = position_bytes(model, options, host, &w.position_bytes);
@@ -66,7 +73,10 @@ void bench_work_of(const struct bench_work *w, struct bench_result *result) {
     const struct bench_test *test = &result->test;
     /* passes over the layers, passes over the output matrix, rows of the latter */
     double n = test->n, steps, passes, outputs, rows = n * test->batch, positions = 0;
-    if (test->kind == BENCH_PROMPT) {
+    if (test->kind == BENCH_ENCODED) {
+        steps = 1;
+        passes = outputs = 0;
+    } else if (test->kind == BENCH_PROMPT) {
         outputs = passes = 1;
         for (uint32_t at = 0; at < test->n; at += BENCH_STEP)
             positions += (double)test->depth + at;
