@@ -11,6 +11,7 @@
  *
  * A module is a magic number of 8 bytes and sections: u8 id, LEB128 length, contents. Those that do not
  * matter here are copied as they are. Source: WebAssembly Core Specification 2.0, chapter 5. */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,37 @@ static void read_data(struct module *m) {
     }
 }
 
+/* Words that rise become steps; at most PACK_RISES times, and not where it is too few to be worth it. */
+static void find_rises(const struct module *m, struct pack_data *out) {
+    enum { LEAST = 64 };
+    uint32_t n_words = out->n / 2, n_rises = 0, n;
+    for (uint32_t from = 0; from < n_words; from += n) {
+        uint8_t *at = m->data + 2 * from;
+        int fits[3] = {1, 1, 1}, digits = 2;
+        uint32_t last = ~0u, word;
+        for (n = 0; from + n < n_words && n < PACK_RISE_WORDS - 1; n++, last = word) {
+            word = at[2 * n] | (uint32_t)at[2 * n + 1] << 8;
+            if (n && word <= last) break;
+            for (int i = 0; i < 3; i++)
+                fits[i] &= pack_fits(word, i);
+        }
+        if (n < LEAST) continue;
+        if (n_rises == PACK_RISES || from > UINT16_MAX) die("too many words rise");
+        while (!fits[digits])
+            digits--;
+        out->rise[n_rises++] = (struct pack_rise){(uint16_t)from, (uint16_t)(n | digits * PACK_RISE_WORDS)};
+        last = ~0u;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t steps = 0;
+            word = at[2 * i] | (uint32_t)at[2 * i + 1] << 8;
+            while (last != word)
+                steps += (uint32_t)pack_fits(++last, digits);
+            at[2 * i] = (uint8_t)steps;
+            at[2 * i + 1] = (uint8_t)(steps >> 8);
+        }
+    }
+}
+
 static void pack(const struct module *m, struct pack_data *out, size_t *n_code) {
     struct pack_model *model = calloc(1, sizeof *model);
     if (!model) die("no memory");
@@ -198,6 +230,7 @@ static void pack(const struct module *m, struct pack_data *out, size_t *n_code) 
     size_t n = 0;
     out->to = (uint32_t)m->data_start;
     out->n = (uint32_t)(m->data_end - m->data_start);
+    find_rises(m, out);
     pack_begin(model);
     while (model->n < out->n) {
         uint32_t bit = m->data[model->n] >> (7 - (31 - __builtin_clz(model->bits))) & 1;
@@ -244,8 +277,8 @@ static void write_data(const struct module *m, const struct pack_data *packed, s
         put_byte(out, (int)(address & 127) | 128);
     put_byte(out, (int)address);
     put_byte(out, 0x0b);
-    put_number(out, 8 + n_code);
-    put(out, packed, 8 + n_code);
+    put_number(out, offsetof(struct pack_data, code) + n_code);
+    put(out, packed, offsetof(struct pack_data, code) + n_code);
 }
 
 int main(int n_arguments, char **arguments) {
@@ -275,6 +308,7 @@ int main(int n_arguments, char **arguments) {
         if (m.section[id].n) put_section(&out, id, &m.section[id]);
     FILE *file = fopen(arguments[2], "wb");
     if (!file || fwrite(out.data, 1, out.n, file) != out.n || fclose(file)) die("cannot write the module");
-    printf("%s: %u bytes of data packed into %zu\n", arguments[2], packed.n, 8 + n_code);
+    printf("%s: %u bytes of data packed into %zu\n", arguments[2], packed.n,
+           offsetof(struct pack_data, code) + n_code);
     return 0;
 }

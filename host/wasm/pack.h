@@ -8,10 +8,15 @@
  *
  *     middle = low + (high − low) / 4096 · p          1: [low, middle]     0: [middle + 1, high]
  *
- * where p, of 4096, is how likely a 1 is. Six contexts look at some of the last four bytes each, and at the bits
+ * where p, of 4096, is how likely a 1 is. Seven contexts look at some of the last four bytes each, and at the bits
  * of this byte so far; each keeps in a slot how often a 1 came there. Their opinions, log(p / (1 − p)),
  * are summed with weights that learn from each bit. Source: M. Mahoney, Adaptive Weighing of Context Models
  * for Lossless Data Compression (2005).
+ *
+ * Words of 16 bits that rise, as code books and sorted tables do, are packed as steps: how many it takes from the
+ * word before to the word. A step goes to the next number that the digits of all words allow.
+ *
+ *     0 2 5 8 10 17      two bits a digit, none of them 3:  1 2 2 2 2 2       (from −1)
  *
  * Unpacking has no constant data of its own: it would be packed. */
 #ifndef MOTE_HOST_WASM_PACK_H
@@ -20,22 +25,31 @@
 #include <stdint.h>
 
 enum {
-    PACK_CONTEXTS = 6,
+    PACK_CONTEXTS = 7,
     PACK_SLOT_BITS = 17,
-    PACK_COUNT = 15,     /* a slot moves by at least 1 / 16.5 of a surprise */
-    PACK_LEARN = 20,     /* speed of the weights */
-    PACK_WEIGHT = 14000, /* first of them all; 65536 is 1 */
+    PACK_COUNT = 8,      /* a slot moves by at least 1 / 9.5 of a surprise */
+    PACK_LEARN = 6,      /* speed of the weights */
+    PACK_WEIGHT = 20400, /* first of them all; 65536 is 1 */
     PACK_HALF = 1 << 15,
 };
 
-/* Which of the last four bytes a context looks at, the newest in bit 0: a byte of this for each. The sixth
- * looks at none of them, but at the place modulo 4. */
-#define PACK_LOOKS 0x0a02070301u
+/* Which of the last four bytes a context looks at, the newest in bit 0: a byte of this for each. The last
+ * two look at the place modulo 2 and modulo 4 as well. */
+#define PACK_LOOKS 0x08000f07030100u
+
+enum { PACK_RISES = 8, PACK_RISE_WORDS = 1 << 14 };
+
+/* Words that rise: where they begin, in words from the start of the data; how many they are, and above that
+ * their digits, see pack_fits. */
+struct pack_rise {
+    uint16_t at, n;
+};
 
 /* What is packed, as tools/wasm_pack.c leaves it: where it goes, how much it is, and its code. */
 struct pack_data {
     uint32_t to, n;
-    uint8_t code[16376];
+    struct pack_rise rise[PACK_RISES];
+    uint8_t code[16344];
 };
 
 struct pack_model {                /* starts as zeros */
@@ -45,12 +59,17 @@ struct pack_model {                /* starts as zeros */
     uint16_t *seen[PACK_CONTEXTS]; /* the slots of the bit at hand */
     uint32_t context[PACK_CONTEXTS];
     int32_t opinion[PACK_CONTEXTS];
-    int32_t step[PACK_COUNT + 1];       /* 65536 / (count + 1.5) */
-    int32_t weight[256][PACK_CONTEXTS]; /* less PACK_WEIGHT; by the bits of this byte so far */
+    int32_t weight[PACK_CONTEXTS]; /* less PACK_WEIGHT */
+    int32_t step[PACK_COUNT + 1];  /* 65536 / (count + 1.5) */
     int16_t stretch[4096], squash[4096];
     /* 12 bits of a probability, 4 of a count; zero is a half and no count */
     uint16_t slot[PACK_CONTEXTS][1 << PACK_SLOT_BITS];
 };
+
+/* Digits: 0 any, 1 of two bits and below 3, 2 of four bits and below 8. */
+static inline int pack_fits(uint32_t word, int digits) {
+    return !(digits == 1 ? word & word >> 1 & 0x5555 : digits == 2 ? word & 0x8888 : 0);
+}
 
 static inline void pack_begin(struct pack_model *m) {
     float odds = 0x1.749ea8p11f; /* e^8 */
@@ -74,7 +93,7 @@ static inline void pack_predict(struct pack_model *m) {
         uint32_t hash = (m->context[i] + m->bits) * 0x9e3779b1u;
         uint16_t *slot = m->seen[i] = &m->slot[i][hash >> (32 - PACK_SLOT_BITS)];
         m->opinion[i] = *slot & 15 ? m->stretch[(*slot ^ PACK_HALF) >> 4] : 0;
-        sum += m->opinion[i] * ((m->weight[m->bits][i] + PACK_WEIGHT) >> 4);
+        sum += m->opinion[i] * ((m->weight[i] + PACK_WEIGHT) >> 4);
     }
     sum = (sum >> 12) + 2048;
     m->probability = (uint32_t)m->squash[sum < 0 ? 0 : sum > 4095 ? 4095 : sum];
@@ -84,7 +103,7 @@ static inline void pack_learn(struct pack_model *m, uint32_t bit) {
     int32_t surprise = (int32_t)(bit << 12) - (int32_t)m->probability;
     for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
         int32_t slot = *m->seen[i] ^ PACK_HALF, count = slot & 15, p = slot >> 4;
-        m->weight[m->bits][i] += m->opinion[i] * surprise * PACK_LEARN >> 14;
+        m->weight[i] += m->opinion[i] * surprise * PACK_LEARN >> 14;
         p += ((bit ? 4095 : 0) - p) * m->step[count] / 65536;
         *m->seen[i] = (uint16_t)((p << 4 | (count + (count < PACK_COUNT))) ^ PACK_HALF);
     }
@@ -94,7 +113,7 @@ static inline void pack_learn(struct pack_model *m, uint32_t bit) {
     m->bits = 1;
     m->n++;
     for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
-        uint32_t hash = i > 4 ? (m->n & 3) << 8 : 0;
+        uint32_t hash = i > 4 ? (m->n & (2 * i - 9)) << 8 : 0;
         for (uint32_t j = 0; j < 4; j++)
             if (PACK_LOOKS >> (8 * i + j) & 1) hash = (hash + (m->last >> 8 * j & 255) + 1) * 0x9e3779b1u;
         m->context[i] = hash;

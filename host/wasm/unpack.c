@@ -11,6 +11,15 @@ void unpack(void);
 
 static int unpacked;
 
+/* Steps become words. */
+static void rise(uint16_t *word, uint32_t n, int digits) {
+    for (uint32_t last = ~0u; n; n--, word++) {
+        for (uint32_t steps = *word; steps;)
+            steps -= (uint32_t)pack_fits(++last, digits);
+        *word = (uint16_t)last;
+    }
+}
+
 void unpack(void) {
     if (unpacked++) return;
     struct pack_model *model = wasm_room(sizeof *model);
@@ -33,5 +42,8 @@ void unpack(void) {
         for (; !((low ^ high) >> 24); low <<= 8, high = high << 8 | 255)
             at = at << 8 | *code++;
     }
+    for (int i = 0; i < PACK_RISES; i++)
+        rise((uint16_t *)to + wasm_packed.rise[i].at, wasm_packed.rise[i].n % PACK_RISE_WORDS,
+             wasm_packed.rise[i].n / PACK_RISE_WORDS);
     __builtin_memset(model, 0, sizeof *model);
 }
