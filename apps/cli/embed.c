@@ -57,12 +57,6 @@ struct output {
 
 /* ---- writing ---- */
 
-/* When the reader of stdout has gone away there is nobody to tell. */
-static int lose(const struct output *output) {
-    if (errno == EPIPE && !strcmp(output->name, "stdout")) return CLI_FAILED;
-    return cli_fail(CLI_FAILED, "cannot write to %s: %s", output->name, strerror(errno));
-}
-
 static int write_npy_header(const struct output *output, FILE *file) {
     char header[NPY_HEADER + 1];
     int n = snprintf(header, sizeof header,
@@ -70,7 +64,7 @@ static int write_npy_header(const struct output *output, FILE *file) {
                      NPY_HEADER - 10, 0, (unsigned long long)output->n_vectors, output->n_model);
     memset(header + n, ' ', (size_t)(NPY_HEADER - 1 - n));
     header[NPY_HEADER - 1] = '\n';
-    return fwrite(header, 1, NPY_HEADER, file) == NPY_HEADER ? CLI_OK : lose(output);
+    return fwrite(header, 1, NPY_HEADER, file) == NPY_HEADER ? CLI_OK : cli_write_fail(output->name);
 }
 
 static void write_floats(FILE *file, const float *x, size_t n) {
@@ -118,7 +112,7 @@ static int take(void *user, const struct cli_encoded *encoded) {
             fputs("}\n", output->file);
         }
     }
-    return ferror(output->file) ? lose(output) : CLI_OK;
+    return ferror(output->file) ? cli_write_fail(output->name) : CLI_OK;
 }
 
 /* ---- opening and closing the output ---- */
@@ -184,7 +178,7 @@ static int send(struct output *output) {
     int code = write_npy_header(output, output->final);
     rewind(output->file);
     for (size_t n; !code && (n = fread(bytes, 1, sizeof bytes, output->file)) > 0;)
-        if (fwrite(bytes, 1, n, output->final) != n) code = lose(output);
+        if (fwrite(bytes, 1, n, output->final) != n) code = cli_write_fail(output->name);
     if (!code && ferror(output->file))
         code = cli_fail(CLI_FAILED, "cannot read the temporary file: %s", strerror(errno));
     fclose(output->file);
@@ -199,13 +193,13 @@ static int close_output(struct output *output, int code) {
     if (output->final)
         closed = send(output);
     else if (output->format == NPY && !ferror(output->file))
-        closed = fseeko(output->file, output->start, SEEK_SET) ? lose(output)
+        closed = fseeko(output->file, output->start, SEEK_SET) ? cli_write_fail(output->name)
                                                                : write_npy_header(output, output->file);
     if (output->format == NPY && !output->final && !closed && fseeko(output->file, 0, SEEK_END))
-        closed = lose(output);
+        closed = cli_write_fail(output->name);
     errno = 0;
     if (output->file == stdout ? fflush(stdout) : fclose(output->file))
-        if (!closed && !code) closed = lose(output);
+        if (!closed && !code) closed = cli_write_fail(output->name);
     return code ? code : closed;
 }
 

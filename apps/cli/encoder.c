@@ -67,8 +67,7 @@ static int find_frame(struct cli_encoder *encoder) {
     if (code) return code;
     int is_bert = info->tokenizer.n == 4 && !memcmp(info->tokenizer.data, "bert", 4);
     encoder->frame = (struct cli_frame){.before = info->add_bos && n ? tokens[0] : MOTE_TOKEN_NONE,
-                                        .after = info->add_eos && n ? tokens[n - 1] : MOTE_TOKEN_NONE,
-                                        .segments = is_bert};
+                                        .after = info->add_eos && n ? tokens[n - 1] : MOTE_TOKEN_NONE};
     if (info->add_eos && n) encoder->frame.n_between = is_bert ? 1 : 2;
     free(tokens);
     return CLI_OK;

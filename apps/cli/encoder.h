@@ -60,12 +60,11 @@ struct cli_encoded {
 typedef int cli_encoder_take(void *user, const struct cli_encoded *encoded);
 
 /* The special tokens around a text, MOTE_TOKEN_NONE where there is none, and how a pair is joined:
- *     BERT      [CLS] first [SEP] second [SEP]     the model tells the two apart (segments)
+ *     BERT      [CLS] first [SEP] second [SEP]
  *     RoBERTa   <s> first </s> </s> second </s> */
 struct cli_frame {
     mote_token before, after;
     size_t n_between; /* times `after` stands between the two */
-    int segments;
 };
 
 struct cli_encoder {

@@ -98,7 +98,7 @@ static int put_sequence(struct cli_encoder *encoder, mote_text text, struct entr
         put_all(window, encoder->first, encoder->n_first);
         for (size_t i = 0; i < frame->n_between; i++)
             put(window, frame->after);
-        if (frame->segments) entry->n_first = window->n_tokens - begin;
+        entry->n_first = window->n_tokens - begin;
     }
     entry->from = window->n_tokens - begin;
     put_all(window, encoder->list, n);
@@ -111,14 +111,13 @@ static int put_sequence(struct cli_encoder *encoder, mote_text text, struct entr
                             "it has no tokens, and the model no special token to stand for it");
 }
 
-/* prefix and text in one piece. */
-static int join(struct cli_encoder *encoder, mote_text *text) {
+int cli_encoder_join(struct cli_encoder *encoder, mote_text *text) {
     struct cli_buffer *joined = &encoder->joined;
     if (!encoder->prefix || !*encoder->prefix) return CLI_OK;
     joined->n = 0;
     if (!cli_buffer_append(joined, encoder->prefix, strlen(encoder->prefix)) ||
         !cli_buffer_append(joined, text->data, text->n))
-        return CLI_MEMORY;
+        return cli_fail(CLI_MEMORY, "not enough memory to put the prefix before a text");
     *text = (mote_text){joined->data, joined->n};
     return CLI_OK;
 }
@@ -133,9 +132,9 @@ int cli_encoder_add(struct cli_encoder *encoder, mote_text text) {
         entry.text_at = window->texts.n;
         if (!cli_buffer_append(&window->texts, text.data, text.n)) code = CLI_MEMORY;
     }
-    if (!code) code = join(encoder, &text);
     if (code) return cli_encoder_fail(encoder, index, code, "not enough memory");
-    code = put_sequence(encoder, text, &entry, index);
+    code = cli_encoder_join(encoder, &text);
+    if (!code) code = put_sequence(encoder, text, &entry, index);
     if (code) return code;
     window->entries[window->n++] = entry;
     encoder->seconds += cli_clock() - started;

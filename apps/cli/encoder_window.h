@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoder_window.h: what encoder.c and encoder_window.c share. */
+ * encoder_window.h: what encoder.c, encoder_window.c and entity.c share. */
 #ifndef MOTE_CLI_ENCODER_WINDOW_H
 #define MOTE_CLI_ENCODER_WINDOW_H
 
@@ -13,6 +13,9 @@ int cli_encoder_fail(const struct cli_encoder *encoder, uint64_t index, int code
 /* The first tokens of text, at most `most`, in encoder->list, without special tokens; *cut: there are more. */
 int cli_encoder_tokenize(struct cli_encoder *encoder, mote_text text, size_t most, uint64_t index, size_t *n,
                          int *cut);
+
+/* Puts the prefix before text, in encoder->joined, where there is one. */
+int cli_encoder_join(struct cli_encoder *encoder, mote_text *text);
 
 void cli_window_close(struct cli_encoder *encoder);
 

@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"convert", "llama2.c checkpoints to GGUF", cli_convert},
     {"quantize", "a model with smaller weights", cli_quantize},
     {"embed", "texts to vectors, with an encoder", cli_embed},
+    {"classify", "texts to labels, with an encoder that has a head", cli_classify},
+    {"rerank", "texts by how well they answer a query", cli_rerank},
     {"train-head", "a classifier for one's own texts", cli_train_head},
 #endif
     {"info", "what a model file holds, and the memory it needs", cli_info},

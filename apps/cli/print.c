@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "apps/cli/cli.h"
 #include "apps/cli/print.h"
 
 /* The length of the character at the beginning of text if it may go out as it is, else 0. */
@@ -101,6 +102,11 @@ size_t cli_float_text(float x, char *out) {
         return sign + place_point(digits, n_digits - behind, out + sign);
     }
     return (size_t)snprintf(out, CLI_MOST_FLOAT, "%.9g", (double)x);
+}
+
+int cli_write_fail(const char *name) {
+    if (errno == EPIPE && !strcmp(name, "stdout")) return CLI_FAILED;
+    return cli_fail(CLI_FAILED, "cannot write to %s: %s", name, strerror(errno));
 }
 
 const char *cli_map_reason(int error) {

@@ -25,6 +25,10 @@ void cli_print_json(FILE *out, mote_text text);
 enum { CLI_MOST_FLOAT = 32 };
 size_t cli_float_text(float x, char *out);
 
+/* Says that name could not be written to, from errno, unless it is stdout and its reader has gone away: there is
+ * nobody to tell then. Returns CLI_FAILED. */
+int cli_write_fail(const char *name);
+
 /* Why mote_posix_map_open failed, from its errno. */
 const char *cli_map_reason(int error);
 
