@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# `make wasi`: the command as a module for WASI preview 1, dist/mote-wasi.wasm: run, tokenize, detokenize, info,
-# perplexity and bench on files in directories that the runtime grants. Debian's wasi-libc is the C library;
-# jansson and libmd are compiled here from the sources that Debian's packages of them are made of.
+# `make wasi`: the command as a module for WASI preview 1, dist/mote-wasi.wasm: run, embed, classify, rerank,
+# tokenize, detokenize, info, perplexity and bench on files in directories that the runtime grants. Debian's
+# wasi-libc is the C library; jansson and libmd are compiled here from the sources that Debian's packages of them
+# are made of.
 
 WASI_CC   ?= clang-22
 WASI_O    := $(BUILD)/wasi
 WASI_LIBS := $(WASI_O)/sources
-WASI_CLI  := bench bench_plot bench_print bench_run bench_work buffer draft draft_lookup draft_model fail generate \
-	info main model options perplexity print progress prompt roof roof_ref run tokenize
+WASI_CLI  := bench bench_plot bench_print bench_run bench_work buffer classify draft draft_lookup draft_model embed \
+	encoder encoder_window entity fail generate info lines main model options perplexity print progress prompt rerank roof \
+	roof_ref run tokenize
 WASI_C    := $(CORE_C) host/posix/cpu.c $(wildcard host/wasi/*.c apps/cli/*_wasi.c) $(WASI_CLI:%=apps/cli/%.c)
 WASI_OBJ  := $(WASI_C:%.c=$(WASI_O)/%.o)
 WASI_JANSSON := dump error hashtable hashtable_seed load memory pack_unpack strbuffer strconv utf value version

@@ -177,7 +177,7 @@ static int open_model(struct chat *chat) {
     int code = cli_seed(&chat->sampling.sampler.seed);
     if (!code) code = cli_model_open(&chat->model, chat->name, chat->yes);
     if (!code) code = cli_model_needs_tokenizer(&chat->model);
-    if (!code) code = cli_model_needs_weights(&chat->model);
+    if (!code) code = cli_model_needs_language(&chat->model);
     if (!code) code = cli_model_positions(&chat->model, &chat->runtime, &options.n_positions);
     if (!code) code = cli_model_start(&chat->model, &chat->runtime, &options);
     if (!code) code = cli_generator_open(&chat->generator, &chat->model, &chat->sampling);

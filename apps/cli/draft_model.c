@@ -52,7 +52,7 @@ int cli_draft_model_open(struct cli_draft_model *draft, const struct cli_model *
     struct cli_model *small = &draft->model;
     int code = cli_model_open(small, name, 0);
     if (!code) code = cli_model_needs_tokenizer(small);
-    if (!code) code = cli_model_needs_weights(small);
+    if (!code) code = cli_model_needs_language(small);
     if (!code) code = compare(draft, large);
     if (code) return code;
     small->n_positions =

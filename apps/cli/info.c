@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/cli/model.h"
+#include "apps/cli/encoder.h"
 #include "apps/cli/print.h"
 
 struct request {
@@ -83,7 +83,57 @@ static void print_size(const char *name, uint64_t n_bytes) {
     printf("%-16s %s\n", name, cli_size(n_bytes, size));
 }
 
-static void print_table(const struct cli_model *model, const struct mix *mix, const struct need *need) {
+/* How an encoder makes vectors, and what its head knows. */
+static void print_encoder(const struct cli_model *model) {
+    enum { MOST_SHOWN = 8 };
+    const mote_model_info *info = &model->info;
+    printf("%-16s vectors of %u, pooling %s\n", "encoder", (unsigned)info->n_model,
+           cli_pooling_name(info->pooling));
+    if (!info->n_labels) return;
+    printf("%-16s %u for each %s", "labels", (unsigned)info->n_labels,
+           info->labels_tokens ? "token" : "text");
+    for (uint32_t i = 0; i < info->n_labels && i < MOST_SHOWN; i++) {
+        fputs(i ? ", " : ": ", stdout);
+        cli_print(stdout, mote_model_label(model->model, i));
+    }
+    puts(info->n_labels > MOST_SHOWN ? ", …" : "");
+}
+
+/* The tokens that stand around every text, by their names. */
+static int print_frame(const struct cli_model *model) {
+    mote_token *tokens = NULL;
+    size_t n = 0, room = mote_detokenize_max(model->model);
+    int code = cli_model_tokenize(model, (mote_text){"", 0}, MOTE_TOKENIZE_ADD_SPECIAL, &tokens, &n);
+    char *text = code ? NULL : malloc(room);
+    if (!code && !text) code = cli_fail(CLI_MEMORY, "not enough memory");
+    if (!code && n) printf("%-16s", "special tokens");
+    for (size_t i = 0; !code && i < n; i++) {
+        mote_detokenizer state = {.started = 1, .special = 1, .raw = 1};
+        size_t n_text = 0;
+        if (mote_detokenize(model->model, &state, tokens[i], text, room, &n_text)) n_text = 0;
+        fputs(i ? " … " : " ", stdout);
+        cli_print(stdout, (mote_text){text, n_text});
+    }
+    if (!code && n) putchar('\n');
+    free(text);
+    free(tokens);
+    return code;
+}
+
+static int print_vocabulary(const struct cli_model *model) {
+    const mote_model_info *info = &model->info;
+    if (!info->has_tokenizer) return CLI_OK;
+    print_row("tokenizer", info->tokenizer);
+    print_row("pre-tokenizer", info->tokenizer_pre);
+    printf("%-16s %u tokens", "vocabulary", (unsigned)info->n_vocab);
+    if (!info->is_encoder)
+        printf(", bos %ld%s, eos %ld%s", (long)info->bos, info->add_bos ? " (added)" : "", (long)info->eos,
+               info->add_eos ? " (added)" : "");
+    putchar('\n');
+    return info->is_encoder ? print_frame(model) : CLI_OK;
+}
+
+static int print_table(const struct cli_model *model, const struct mix *mix, const struct need *need) {
     const mote_model_info *info = &model->info;
     char size[16];
     printf("%-16s %s\n", "file", model->path);
@@ -103,21 +153,18 @@ static void print_table(const struct cli_model *model, const struct mix *mix, co
                (unsigned)info->n_model, (unsigned)info->n_ffn);
         printf("%-16s %u heads of %u, %u kv heads\n", "attention", (unsigned)info->n_heads,
                (unsigned)info->n_head_dim, (unsigned)info->n_kv_heads);
-        printf("%-16s base %g, scaling %.*s\n", "rope", (double)info->rope_base, (int)info->rope_scaling.n,
-               info->rope_scaling.n ? info->rope_scaling.data : "");
+        if (!info->is_encoder || info->rope_base > 0)
+            printf("%-16s base %g, scaling %.*s\n", "rope", (double)info->rope_base,
+                   (int)info->rope_scaling.n, info->rope_scaling.n ? info->rope_scaling.data : "");
         printf("%-16s %u\n", "context", (unsigned)info->n_context);
+        if (info->is_encoder) print_encoder(model);
     }
-    if (info->has_tokenizer) {
-        print_row("tokenizer", info->tokenizer);
-        print_row("pre-tokenizer", info->tokenizer_pre);
-        printf("%-16s %u tokens, bos %ld%s, eos %ld%s\n", "vocabulary", (unsigned)info->n_vocab,
-               (long)info->bos, info->add_bos ? " (added)" : "", (long)info->eos,
-               info->add_eos ? " (added)" : "");
-    }
-    printf("%-16s %s\n", "chat template", info->chat_template.n ? "yes" : "no");
-    if (!info->has_weights) return;
+    int code = print_vocabulary(model);
+    if (!info->is_encoder) printf("%-16s %s\n", "chat template", info->chat_template.n ? "yes" : "no");
+    if (code || !info->has_weights) return code;
     printf("%-16s %s for %u tokens of context, and the weights\n", "memory needed",
            cli_size(need->context_bytes + need->model_bytes, size), (unsigned)need->n_positions);
+    return CLI_OK;
 }
 
 static int print_keys(const struct cli_model *model) {
@@ -211,6 +258,14 @@ static json_t *json_of_tensors(const struct cli_model *model) {
     return array;
 }
 
+static json_t *json_of_labels(const struct cli_model *model) {
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < model->info.n_labels; i++)
+        if (json_array_append_new(array, json_of(mote_model_label(model->model, i))))
+            return json_decref(array), NULL;
+    return array;
+}
+
 static int print_json(const struct request *request, const struct cli_model *model, const struct mix *mix,
                       const struct need *need) {
     const mote_model_info *info = &model->info;
@@ -232,6 +287,11 @@ static int print_json(const struct request *request, const struct cli_model *mod
                             "rope_base", (double)info->rope_base, "rope_scaling", json_of(info->rope_scaling),
                             "memory", "context", (json_int_t)need->n_positions, "context_bytes",
                             (json_int_t)need->context_bytes, "model_bytes", (json_int_t)need->model_bytes));
+    if (!bad && info->is_encoder)
+        bad = json_object_set_new(root, "encoder",
+                                  json_pack("{s:s, s:o, s:b}", "pooling", cli_pooling_name(info->pooling),
+                                            "labels", json_of_labels(model), "labels_tokens",
+                                            info->labels_tokens));
     if (!bad && info->has_tokenizer)
         bad = json_object_update_new(
             root, json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "tokenizer", json_of(info->tokenizer),
@@ -267,8 +327,8 @@ int cli_info(int argc, char **argv) {
     if (!code) code = plan(&model, &request.runtime, &need);
     if (!code && request.json) code = print_json(&request, &model, &mix, &need);
     if (!code && !request.json) {
-        print_table(&model, &mix, &need);
-        if (request.keys) code = print_keys(&model);
+        code = print_table(&model, &mix, &need);
+        if (!code && request.keys) code = print_keys(&model);
         if (!code && request.tensors) code = print_tensors(&model);
     }
     cli_model_close(&model);

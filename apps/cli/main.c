@@ -26,11 +26,11 @@ static const struct command commands[] = {
     {"rm", "remove a fetched model", cli_rm},
     {"convert", "llama2.c checkpoints to GGUF", cli_convert},
     {"quantize", "a model with smaller weights", cli_quantize},
+    {"train-head", "a classifier for one's own texts", cli_train_head},
+#endif
     {"embed", "texts to vectors, with an encoder", cli_embed},
     {"classify", "texts to labels, with an encoder that has a head", cli_classify},
     {"rerank", "texts by how well they answer a query", cli_rerank},
-    {"train-head", "a classifier for one's own texts", cli_train_head},
-#endif
     {"info", "what a model file holds, and the memory it needs", cli_info},
     {"tokenize", "text from stdin to tokens", cli_tokenize},
     {"detokenize", "token ids from stdin to text", cli_detokenize},

@@ -65,6 +65,13 @@ int cli_model_needs_weights(const struct cli_model *model) {
     return cli_fail(CLI_MODEL, "%s: it holds a vocabulary only, no weights", model->path);
 }
 
+int cli_model_needs_language(const struct cli_model *model) {
+    int code = cli_model_needs_weights(model);
+    if (code || !model->info.is_encoder) return code;
+    return cli_fail(CLI_MODEL, "%s: it is an encoder, which does not continue texts: it is for mote embed%s",
+                    model->path, model->info.n_labels ? ", classify and rerank" : " and rerank");
+}
+
 int cli_model_needs_tokenizer(const struct cli_model *model) {
     if (model->info.has_tokenizer) return CLI_OK;
     return cli_fail(CLI_MODEL, "%s: it holds no tokenizer", model->path);

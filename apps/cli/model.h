@@ -40,8 +40,9 @@ void cli_model_close(struct cli_model *model);
 int cli_model_fail(const struct cli_model *model, const mote_error *error);
 int cli_status_code(mote_status status);
 
-/* Needs weights, or a tokenizer: CLI_OK or CLI_MODEL with a message. */
+/* Needs weights, weights of a model that continues texts, or a tokenizer: CLI_OK or CLI_MODEL with a message. */
 int cli_model_needs_weights(const struct cli_model *model);
+int cli_model_needs_language(const struct cli_model *model);
 int cli_model_needs_tokenizer(const struct cli_model *model);
 
 /* The messages rendered by the model's chat template, appended to out. */

@@ -334,7 +334,7 @@ int cli_perplexity(int argc, char **argv) {
         return cli_fail(CLI_USAGE, "perplexity: give a text with -f FILE, or its tokens with --ids FILE");
     struct work work = {.request = &request};
     code = cli_model_open(&work.model, arguments[0], request.yes);
-    if (!code) code = cli_model_needs_weights(&work.model);
+    if (!code) code = cli_model_needs_language(&work.model);
     if (!code) code = read_tokens(&work);
     if (!code) code = cut(&work);
     if (!code) code = open_sink(&work.sink, &request);

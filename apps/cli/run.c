@@ -126,7 +126,7 @@ int cli_run(int argc, char **argv) {
     if (!code) code = cli_seed(&request.sampling.sampler.seed);
     if (!code) code = cli_model_open(&model, request.model, request.yes);
     if (!code) code = cli_model_needs_tokenizer(&model);
-    if (!code) code = cli_model_needs_weights(&model);
+    if (!code) code = cli_model_needs_language(&model);
     if (!code) code = cli_model_positions(&model, &request.runtime, &options.n_positions);
     if (!code) code = cli_model_start(&model, &request.runtime, &options);
     if (!code) code = answer(&request, &model, (mote_text){prompt.data, prompt.n});
