@@ -89,6 +89,9 @@ enum mote_text_kind mote_model_vocabulary_kind(const struct mote_format_file *fi
     if (equal(model, "llama")) return MOTE_TEXT_SPM;
     if (equal(model, "gpt2")) return MOTE_TEXT_BPE;
     if (equal(model, "bert")) return MOTE_TEXT_WPM;
+#ifndef MOTE_NO_ENCODERS
+    if (equal(model, "t5")) return MOTE_TEXT_UNI;
+#endif
     return 0;
 }
 
@@ -129,6 +132,26 @@ static const struct field flags[] = {
     {"remove_extra_whitespaces", offsetof(struct mote_text_source, remove_extra_whitespaces)},
 };
 
+/* What is done to a text before it is looked up: of WordPiece whether letters keep their case and accents, of
+ * Unigram a table. The encoder has no form in between, lower case with accents or the reverse. */
+static mote_status read_normalizer(const struct mote_format_file *file, struct mote_text_source *source,
+                                   mote_error *error) {
+    int8_t lowercase, strip_accents;
+    mote_status status = read_flag(file, "normalizer.lowercase", &lowercase, error);
+    if (!status) status = read_flag(file, "normalizer.strip_accents", &strip_accents, error);
+    if (status) return status;
+    source->keeps_case = lowercase == 0;
+    if (strip_accents >= 0 && strip_accents == source->keeps_case)
+        return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "a tokenizer that takes off %s is not supported",
+                              strip_accents ? "accents but not case" : "case but not accents");
+    const struct mote_format_key *map = find(file, "precompiled_charsmap");
+    if (!map || source->kind != MOTE_TEXT_UNI) return MOTE_OK;
+    if ((status = mote_format_array(file, map, MOTE_FORMAT_U8, error))) return status;
+    source->charsmap = map->value;
+    source->n_charsmap = map->n;
+    return MOTE_OK;
+}
+
 mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mote_base_arena *arena,
                                   struct mote_text_source *source, int *present, mote_error *error) {
     const struct mote_format_key *kind = find(file, "model");
@@ -151,6 +174,7 @@ mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mo
             return status;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if ((status = read_flag(file, flags[i].rest, (int8_t *)&s + flags[i].at, error))) return status;
+    if ((status = read_normalizer(file, &s, error))) return status;
     *source = s;
     *present = 1;
     return MOTE_OK;

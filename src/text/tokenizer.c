@@ -25,7 +25,12 @@ void mote_text_encode_plan(const struct mote_text_vocab *vocab, size_t n_text, u
         *work_bytes = mote_text_bpe_work(n_text);
         break;
     case MOTE_TEXT_WPM:
-        *work_bytes = mote_text_wpm_work(n_text);
+        *work_bytes = mote_text_wpm_work();
+        break;
+    case MOTE_TEXT_UNI:
+#ifndef MOTE_NO_ENCODERS
+        *work_bytes = mote_text_unigram_work(vocab, n_text, max_tokens);
+#endif
         break;
     }
 }
@@ -39,6 +44,12 @@ static mote_status encode_fragment(const struct mote_text_vocab *vocab, const ch
         return mote_text_bpe_encode(vocab, text, n, work, sink, error);
     case MOTE_TEXT_WPM:
         return mote_text_wpm_encode(vocab, text, n, work, sink, error);
+    case MOTE_TEXT_UNI:
+#ifndef MOTE_NO_ENCODERS
+        return mote_text_unigram_encode(vocab, text, n, work, sink, error);
+#else
+        break;
+#endif
     }
     return MOTE_E_ARGUMENT;
 }

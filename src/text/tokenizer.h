@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tokenizer.h: UTF-8 text ↔ token ids, for the three kinds of vocabulary that GGUF files carry:
+ * tokenizer.h: UTF-8 text ↔ token ids, for the four kinds of vocabulary that GGUF files carry:
  *
  *     SPM   "llama"  SentencePiece-style: ▁ for space, merges by score, byte fallback <0xNN>
  *     BPE   "gpt2"   byte-level: a pre-tokenizer's split, then merges by rank over bytes written as letters
  *     WPM   "bert"   WordPiece: normalised words, longest match first, "##"-less GGUF form with ▁ word starts
+ *     UNI   "t5"     Unigram: text normalised by the file's own table, then the segmentation of the best score
+ *
+ * MOTE_NO_ENCODERS leaves UNI out of a build: such files are then refused as of an unknown kind.
  *
  * The vocabulary is built once from views (model/ collects them from the file) into an arena; encoding needs
  * working memory from the caller and allocates nothing. */
@@ -14,7 +17,7 @@
 #include "base/arena.h"
 #include "mote/mote.h"
 
-enum mote_text_kind { MOTE_TEXT_SPM = 1, MOTE_TEXT_BPE, MOTE_TEXT_WPM };
+enum mote_text_kind { MOTE_TEXT_SPM = 1, MOTE_TEXT_BPE, MOTE_TEXT_WPM, MOTE_TEXT_UNI };
 
 /* Token types of GGUF's tokenizer.ggml.token_type. */
 enum mote_text_token_type {
@@ -41,6 +44,9 @@ struct mote_text_source {
     mote_token bos, eos, eot, eom, unk, sep, pad, cls, mask;
     int8_t add_bos, add_eos, add_space_prefix,
         remove_extra_whitespaces; /* 0, 1, or -1: not said, default of kind and pre */
+    uint8_t keeps_case;           /* WPM: letters keep their case and their accents */
+    const uint8_t *charsmap;      /* [n_charsmap] UNI: SentencePiece's precompiled_charsmap, or NULL */
+    uint64_t n_charsmap;
 };
 
 struct mote_text_vocab; /* opaque, lives in the arena */

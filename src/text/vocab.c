@@ -104,9 +104,9 @@ static mote_status set_type(const struct mote_text_source *source, struct mote_t
         return mote_base_fail(error, MOTE_E_FORMAT, 0, "token_type %d of token %u is none of 1 to 6",
                               (int64_t)(int32_t)type, (uint64_t)id);
     int byte = mote_text_byte_value(text);
-    if (!source->types && vocab->kind == MOTE_TEXT_SPM && byte >= 0) type = MOTE_TEXT_BYTE;
+    if (!source->types && mote_text_is_spaced(vocab->kind) && byte >= 0) type = MOTE_TEXT_BYTE;
     /* written for a text that already has ▁ for its spaces, so merges have to find it */
-    if (type == MOTE_TEXT_USER_DEFINED && vocab->kind == MOTE_TEXT_SPM && has_block(text))
+    if (type == MOTE_TEXT_USER_DEFINED && mote_text_is_spaced(vocab->kind) && has_block(text))
         type = MOTE_TEXT_NORMAL;
     if (type == MOTE_TEXT_BYTE) {
         if (byte < 0)
@@ -152,7 +152,7 @@ static mote_status open_entries(const struct mote_text_source *source, struct mo
         if (!status && text.n) status = insert(vocab, id, error);
         if (status) return status;
         if (text.n > vocab->max_bytes) vocab->max_bytes = (uint32_t)text.n;
-        if (vocab->kind == MOTE_TEXT_SPM && vocab->words_apart && mote_text_is_plain(vocab, id))
+        if (mote_text_is_spaced(vocab->kind) && vocab->words_apart && mote_text_is_plain(vocab, id))
             vocab->words_apart = !crosses_words(text);
     }
     return MOTE_OK;
@@ -190,7 +190,7 @@ static mote_status open_ids(const struct mote_text_source *source, struct mote_t
     mote_token found[N_IDS];
     for (int i = 0; i < N_IDS; i++) {
         mote_token given = *(const mote_token *)(const void *)((const char *)source + ids[i].given);
-        const char *name = vocab->kind == MOTE_TEXT_SPM ? ids[i].spm : wpm ? ids[i].wpm : NULL;
+        const char *name = mote_text_is_spaced(vocab->kind) ? ids[i].spm : wpm ? ids[i].wpm : NULL;
         mote_status status = named_id(vocab, ids[i].key, given, name, &found[i], error);
         if (status) return status;
     }
@@ -211,10 +211,12 @@ static mote_status open_options(const struct mote_text_source *source, struct mo
         return mote_base_fail(error, MOTE_E_FORMAT, 0, "add_eos_token is set, but there is no eos_token_id");
     /* add_bos and add_eos hold the kind's default from here on; merges may have set add_bos for its `pre` */
     vocab->add_bos = source->add_bos >= 0 ? (uint8_t)source->add_bos : (spm || wpm || vocab->add_bos);
-    vocab->add_eos = source->add_eos >= 0 ? (uint8_t)source->add_eos : (uint8_t)wpm;
+    vocab->add_eos = source->add_eos >= 0 ? (uint8_t)source->add_eos : (wpm || vocab->kind == MOTE_TEXT_UNI);
     vocab->add_bos &= vocab->bos != MOTE_TOKEN_NONE;
     vocab->add_eos &= vocab->eos != MOTE_TOKEN_NONE;
-    vocab->space_prefix = spm && source->add_space_prefix != 0;
+    vocab->space_prefix = mote_text_is_spaced(vocab->kind) && source->add_space_prefix != 0;
+    vocab->squeeze = source->remove_extra_whitespaces != 0;
+    vocab->keeps_case = source->keeps_case;
     return MOTE_OK;
 }
 
@@ -262,6 +264,10 @@ mote_status mote_text_vocab_open(const struct mote_text_source *source, struct m
     if (build && !status) status = open_ids(source, vocab, error);
     if (!status) status = mote_text_open_special(source, arena, vocab, error);
     if (!status && source->kind == MOTE_TEXT_BPE) status = mote_text_open_merges(source, arena, vocab, error);
+#ifndef MOTE_NO_ENCODERS
+    if (!status && source->kind == MOTE_TEXT_UNI)
+        status = mote_text_open_unigram(source, arena, vocab, error);
+#endif
     if (build && !status) status = open_options(source, vocab, error);
     if (status) return status;
     if (arena->failed) return mote_base_fail(error, MOTE_E_MEMORY, 0, "no room for the vocabulary's tables");

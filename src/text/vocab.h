@@ -55,8 +55,16 @@ struct mote_text_vocab {
     mote_token bos, eos, unk; /* bos and eos as ADD_SPECIAL writes them */
     uint8_t has_space;        /* SPM: ▁ is an entry */
     uint8_t add_bos, add_eos, space_prefix;
-    uint8_t words_apart; /* SPM: no entry has ▁ after another character, so words can be merged alone */
+    uint8_t words_apart; /* SPM, UNI: no entry has ▁ after another character: words can be encoded alone */
+    uint8_t keeps_case;  /* WPM */
+    uint8_t squeeze;     /* UNI: spaces only between words, and one of them */
     uint32_t max_bytes;  /* of the longest entry */
+    /* UNI, see unigram.c */
+    const uint8_t *units; /* [n_units] u32 of the trie, NULL: text stays as it is */
+    const char *made;     /* [n_made] what the trie replaces by */
+    uint32_t n_units, n_made;
+    uint64_t *lengths;
+    double unknown_score;
 };
 
 static inline unsigned mote_text_type(const struct mote_text_vocab *vocab, uint32_t id) {
@@ -146,8 +154,21 @@ mote_status mote_text_spm_encode(const struct mote_text_vocab *vocab, const char
 uint64_t mote_text_bpe_work(size_t n);
 mote_status mote_text_bpe_encode(const struct mote_text_vocab *vocab, const char *text, size_t n, void *work,
                                  struct mote_text_sink *sink, mote_error *error);
-uint64_t mote_text_wpm_work(size_t n);
+uint64_t mote_text_wpm_work(void);
 mote_status mote_text_wpm_encode(const struct mote_text_vocab *vocab, const char *text, size_t n, void *work,
                                  struct mote_text_sink *sink, mote_error *error);
+
+/* unigram.c: takes what encoding asks of the entries, and the table of the normaliser. Called last by
+ * mote_text_vocab_open. Besides the working memory, *most is set to the tokens that a text can make. */
+mote_status mote_text_open_unigram(const struct mote_text_source *source, struct mote_base_arena *arena,
+                                   struct mote_text_vocab *vocab, mote_error *error);
+uint64_t mote_text_unigram_work(const struct mote_text_vocab *vocab, size_t n, size_t *most);
+mote_status mote_text_unigram_encode(const struct mote_text_vocab *vocab, const char *text, size_t n,
+                                     void *work, struct mote_text_sink *sink, mote_error *error);
+
+/* Whether a kind writes ▁ for a space. */
+static inline int mote_text_is_spaced(enum mote_text_kind kind) {
+    return kind == MOTE_TEXT_SPM || kind == MOTE_TEXT_UNI;
+}
 
 #endif
