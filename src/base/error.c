@@ -59,8 +59,8 @@ static void put_double(struct writer *w, double value) {
 
 static size_t write_all(char *out, size_t size, const char *format, const struct mote_base_value *value,
                         int n_values) {
-    static const struct mote_base_value none = {
-        .text = ""}; /* for a format that asks for more than it is given */
+    /* for a format that asks for more than it is given */
+    const struct mote_base_value none = mote_base_value_string("");
     struct writer w = {out, size, 0};
     for (; *format; format++) {
         if (*format != '%') {
@@ -68,14 +68,15 @@ static size_t write_all(char *out, size_t size, const char *format, const struct
             continue;
         }
         if (n_values <= 0) value = &none;
+        mote_text text = mote_base_value_as_text(*value);
         switch (*++format) {
         case 's':
-            for (const char *s = value->text; *s; s++)
+            for (const char *s = text.data; *s; s++)
                 put(&w, (unsigned char)*s);
             break;
         case 't':
-            for (uint64_t i = 0; i < value->number && i < (format[1] ? TEXT_SHOWN : size); i++)
-                put(&w, (unsigned char)value->text[i]);
+            for (size_t i = 0; i < text.n && i < (format[1] ? TEXT_SHOWN : size); i++)
+                put(&w, (unsigned char)text.data[i]);
             break;
         case 'u':
             put_unsigned(&w, value->number);

@@ -8,23 +8,39 @@
 #include "mote/mote.h"
 
 /* An argument of a message: a number, a NUL-terminated text, or a text and its length. Arguments are passed as
- * such and not by `…`: a call then costs half the code where size counts (WebAssembly). */
+ * such and not by `…`: a call then costs half the code where size counts (WebAssembly), and less again where
+ * addresses have 32 bits and each argument is one number. */
+#if UINTPTR_MAX > UINT32_MAX
 struct mote_base_value {
     uint64_t number;
     const char *text;
 };
-
-static inline struct mote_base_value mote_base_value_number(uint64_t number) {
-    return (struct mote_base_value){number, NULL};
-}
-static inline struct mote_base_value mote_base_value_double(double number) {
-    return (struct mote_base_value){mote_base_f64_bits(number), NULL};
-}
-static inline struct mote_base_value mote_base_value_string(const char *text) {
-    return (struct mote_base_value){0, text};
-}
 static inline struct mote_base_value mote_base_value_text(mote_text text) {
     return (struct mote_base_value){text.n, text.data};
+}
+static inline mote_text mote_base_value_as_text(struct mote_base_value value) {
+    return (mote_text){value.text, value.number};
+}
+#else
+struct mote_base_value {
+    uint64_t number; /* of a text: its length above its address */
+};
+/* Always inlined: of a text in memory both halves are one load. */
+__attribute__((always_inline)) static inline struct mote_base_value mote_base_value_text(mote_text text) {
+    return (struct mote_base_value){(uint64_t)text.n << 32 | (uintptr_t)text.data};
+}
+static inline mote_text mote_base_value_as_text(struct mote_base_value value) {
+    return (mote_text){(const char *)(uintptr_t)value.number, (size_t)(value.number >> 32)};
+}
+#endif
+static inline struct mote_base_value mote_base_value_string(const char *text) {
+    return mote_base_value_text((mote_text){text, 0});
+}
+static inline struct mote_base_value mote_base_value_number(uint64_t number) {
+    return (struct mote_base_value){.number = number};
+}
+static inline struct mote_base_value mote_base_value_double(double number) {
+    return mote_base_value_number(mote_base_f64_bits(number));
 }
 #define MOTE_BASE_VALUE(x)                                                                                   \
     _Generic((x),                                                                                            \
