@@ -16,7 +16,8 @@ DIST      ?= dist
 WASM_OPT  := $(BUILD)/npm/node_modules/.bin/wasm-opt
 WASM_PACK := $(BUILD)/tools/wasm_pack
 
-WASM_MODULES := mote mote-threads mote-simd mote-64
+# Modules of language models leave out what only encoders need, and the other way round.
+WASM_MODULES := mote mote-threads mote-simd mote-64 mote-encoder mote-encoder-threads mote-encoder-simd
 WASM_HOST_C  := $(sort $(wildcard host/wasm/*.c))
 WASM_C       := $(CORE_C) $(WASM_HOST_C)
 # Not seen by the linker's optimiser: kernels, which it would shrink; what the compiler may call by itself;
@@ -26,7 +27,7 @@ WASM_APART   := %_simd128.c %_relaxed.c host/wasm/memory.c host/wasm/unpack.c sr
 
 # The ABI passes structs of two numbers as two numbers and not by address, which saves 5 KB; nothing but
 # numbers crosses the module's border, so that nobody else sees it.
-wasm-cflags := -DMOTE_NO_ENCODERS $(STD) $(WARN) -Isrc -I. -ffreestanding -fno-stack-protector -msimd128 -mmultivalue \
+wasm-cflags := $(STD) $(WARN) -Isrc -I. -ffreestanding -fno-stack-protector -msimd128 -mmultivalue \
 	-Xclang -target-abi -Xclang experimental-mv -mllvm -enable-pre=false -mllvm -disable-lsr
 # --export-dynamic exports what is not hidden: the core and all of the host but module.h is.
 wasm-ldflags := --no-entry --import-memory --export-dynamic --export=wasm_packed --gc-sections --strip-debug \
@@ -43,20 +44,30 @@ wasm-optflags := --strip-producers --strip-target-features --low-memory-unused -
 # would take relaxed minima and maxima for its own.
 WASM_RELAXED := src/kernel/%_relaxed.c src/kernel/select.c host/wasm/module.c
 
-mote-cflags           := --target=wasm32
+mote-cflags           := --target=wasm32 -DMOTE_NO_ENCODERS
 mote-relaxed          := -mrelaxed-simd
 mote-optflags         := --enable-relaxed-simd
-mote-threads-cflags   := --target=wasm32 -matomics
+mote-threads-cflags   := --target=wasm32 -matomics -DMOTE_NO_ENCODERS
 mote-threads-relaxed  := -mrelaxed-simd
 mote-threads-ldflags  := --export=__stack_pointer
 mote-threads-optflags := --enable-relaxed-simd --enable-threads
 mote-threads-pages    := 65536
-mote-simd-cflags      := --target=wasm32
-mote-64-cflags        := --target=wasm64 -matomics
+mote-simd-cflags      := --target=wasm32 -DMOTE_NO_ENCODERS
+mote-64-cflags        := --target=wasm64 -matomics -DMOTE_NO_ENCODERS
 mote-64-relaxed       := -mrelaxed-simd
 mote-64-ldflags       := -mwasm64 --export=__stack_pointer
 mote-64-optflags      := --enable-relaxed-simd --enable-threads --enable-memory64
 mote-64-pages         := 262144
+
+mote-encoder-cflags           := --target=wasm32 -DMOTE_NO_DECODERS
+mote-encoder-relaxed          := $(mote-relaxed)
+mote-encoder-optflags         := $(mote-optflags)
+mote-encoder-threads-cflags   := --target=wasm32 -matomics -DMOTE_NO_DECODERS
+mote-encoder-threads-relaxed  := $(mote-threads-relaxed)
+mote-encoder-threads-ldflags  := $(mote-threads-ldflags)
+mote-encoder-threads-optflags := $(mote-threads-optflags)
+mote-encoder-threads-pages    := $(mote-threads-pages)
+mote-encoder-simd-cflags      := --target=wasm32 -DMOTE_NO_DECODERS
 
 .PHONY: wasm wasm-modules
 wasm: wasm-modules ## modules for browsers, into dist/, and their sizes

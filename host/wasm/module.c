@@ -7,8 +7,8 @@
 const mote_model *wasm_model;
 mote_error wasm_error;
 const void *wasm_result;
+mote_context *wasm_context;
 
-static mote_context *context;
 static mote_host host;
 
 /* ---- faults ---- */
@@ -36,11 +36,6 @@ mote_status wasm_fail_numbers(mote_status status, const char *text, uint64_t fir
 
 mote_status wasm_fail(mote_status status, const char *text) {
     return wasm_fail_numbers(status, text, 0, 0);
-}
-
-/* A status that came without an error: its text makes one. */
-static mote_status pass(mote_status status) {
-    return status ? wasm_fail(status, mote_status_text(status)) : status;
 }
 
 number fault(void) {
@@ -88,6 +83,12 @@ number model_number(int32_t which) {
         [MODEL_ADD_EOS] = info.add_eos,
         [MODEL_TENSORS] = info.n_tensors,
         [MODEL_KEYS] = info.n_keys,
+#if !defined(MOTE_NO_ENCODERS)
+        [MODEL_ENCODER] = info.is_encoder,
+        [MODEL_POOLING] = info.pooling,
+        [MODEL_LABELS] = info.n_labels,
+        [MODEL_LABELS_TOKENS] = info.labels_tokens,
+#endif
     };
     return (uint32_t)which < sizeof numbers / sizeof *numbers ? numbers[which] : MOTE_E_ARGUMENT;
 }
@@ -140,24 +141,31 @@ int32_t context_open(number n_positions, number n_sessions, number n_rows, numbe
                      int32_t n_workers) {
     uint64_t bytes;
     mote_context_options options = options_of(n_positions, n_sessions, n_rows, n_logits, kv_type);
-    if (context) return wasm_fail(MOTE_E_ARGUMENT, "a context is open already");
+    if (wasm_context) return wasm_fail(MOTE_E_ARGUMENT, "a context is open already");
     mote_status status = plan(&options, (uint32_t)n_workers, &bytes);
     if (status) return status;
     bytes = wasm_rounded(bytes);
     number block = take((number)(bytes + wasm_pool_bytes((uint32_t)n_workers)));
     if (block < 0) return MOTE_E_MEMORY;
     wasm_pool_open((char *)wasm_pointer(block) + bytes);
-    status =
-        mote_context_open(wasm_model, &options, &host, wasm_pointer(block), bytes, &context, &wasm_error);
+    status = mote_context_open(wasm_model, &options, &host, wasm_pointer(block), bytes, &wasm_context,
+                               &wasm_error);
     if (status) release(block);
     return status;
 }
 
 /* ---- sessions ---- */
 
+#if !defined(MOTE_NO_DECODERS)
+
+/* A status that came without an error: its text makes one. */
+static mote_status pass(mote_status status) {
+    return status ? wasm_fail(status, mote_status_text(status)) : status;
+}
+
 number session_open(void) {
     mote_session *session;
-    mote_status status = pass(mote_session_open(context, &session));
+    mote_status status = pass(mote_session_open(wasm_context, &session));
     return status ? status : wasm_address(session);
 }
 
@@ -194,11 +202,11 @@ int32_t step(number rows, number n) {
     if (!to) return MOTE_E_MEMORY;
     for (size_t i = 0; i < n_rows; i++)
         to[i] = (mote_row){wasm_pointer(from[i].session), from[i].token, from[i].want_logits};
-    return mote_context_step(context, to, n_rows, &wasm_error);
+    return mote_context_step(wasm_context, to, n_rows, &wasm_error);
 }
 
 number logits(number i) {
-    return wasm_address(mote_context_logits(context, wasm_count(i)));
+    return wasm_address(mote_context_logits(wasm_context, wasm_count(i)));
 }
 
 number session_save(number session) {
@@ -214,6 +222,8 @@ number session_save(number session) {
 number session_restore(number bytes, number n_bytes) {
     mote_session *session;
     mote_status status =
-        mote_session_restore(context, wasm_pointer(bytes), wasm_size(n_bytes), &session, &wasm_error);
+        mote_session_restore(wasm_context, wasm_pointer(bytes), wasm_size(n_bytes), &session, &wasm_error);
     return status ? status : wasm_address(session);
 }
+
+#endif

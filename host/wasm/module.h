@@ -73,6 +73,11 @@ enum model_number {
     MODEL_ADD_EOS,
     MODEL_TENSORS,
     MODEL_KEYS,
+    /* in modules with encoders */
+    MODEL_ENCODER,
+    MODEL_POOLING, /* mote_pooling */
+    MODEL_LABELS,
+    MODEL_LABELS_TOKENS,
 };
 number model_number(int32_t which);
 enum model_text { MODEL_ARCHITECTURE, MODEL_NAME, MODEL_TOKENIZER, MODEL_TOKENIZER_PRE, MODEL_TEMPLATE };
@@ -99,6 +104,16 @@ number worker_stack(int32_t worker);
 number worker_tls(int32_t worker);
 void worker_run(int32_t worker);
 void workers_stop(void);
+
+/* ---- encoding (modules with encoders, mote-encoder*.wasm, which have this instead of sessions) ---- */
+
+/* Bytes of the name of a label, which stands at result(). */
+number model_label(int32_t i);
+enum wanted { WANT_VECTORS = 1, WANT_LABELS = 2 };
+/* Encodes n sequences: at `sequences`, which is at the start of scratch, { i32 n_tokens, i32 n_first } for each,
+ * then all their tokens, i32. At result() stand f32: the vectors, then the labels, as mote_context_encode makes
+ * them; the number of f32 in all is returned. (grows) */
+number encode(number sequences, number n, int32_t pooling, int32_t wanted);
 
 /* ---- sessions: a handle is a number above zero ---- */
 

@@ -17,6 +17,8 @@ number tokenize(number text, number n_bytes, int32_t flags) {
     return status ? status : (number)n;
 }
 
+#if !defined(MOTE_NO_DECODERS)
+
 int32_t token_is_end(int32_t token) {
     return mote_token_is_end(wasm_model, token);
 }
@@ -111,3 +113,5 @@ number stream_text(number stream, int32_t token) {
     wasm_result = room;
     return status ? wasm_fail(status, mote_status_text(status)) : (number)n;
 }
+
+#endif

@@ -47,6 +47,7 @@ void wasm_pool_open(void *stacks);
 extern const mote_model *wasm_model; /* NULL before it is open */
 extern mote_error wasm_error;
 extern const void *wasm_result;
+extern mote_context *wasm_context; /* NULL before it is open */
 
 /* Makes a fault of a status alone. */
 mote_status wasm_fail(mote_status status, const char *text);
