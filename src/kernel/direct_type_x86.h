@@ -440,6 +440,8 @@ DIRECT_LIST(DIRECT)
 #undef DIRECT
 
 static void overlay_direct(struct mote_kernels *table) {
+    /* eight lanes meet two columns at a time, and turn the rows twice for four */
+    table->fill_from = WIDTH == 16 ? TILE + 1 : TILE;
 #define OVERLAY(NAME, lower, most)                                                                           \
     table->direct[MOTE_TYPE_##NAME] = direct_##lower;                                                        \
     table->fill[MOTE_TYPE_##NAME] = fill_##lower;

@@ -173,6 +173,7 @@ struct mote_kernels {
     /* Interleaves: rows q16 [16][n] int8 (n a multiple of 32) with offset added → panel [n/4][16][4]. */
     void (*interleave)(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel);
     mote_kernel_fill *fill[MOTE_BASE_TYPE_END]; /* NULL: by decode and interleave */
+    uint32_t fill_from; /* so many columns a panel that is made by fill beats direct */
     mote_kernel_multiply *multiply;
     mote_kernel_direct *direct[MOTE_BASE_TYPE_END]; /* NULL: by panel */
     mote_kernel_dot *dot_f32, *dot_f16, *dot_bf16;

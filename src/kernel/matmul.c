@@ -26,8 +26,7 @@ enum {
     FLOAT_ROWS = 16,     /* float rows that meet all columns before the next */
     REST = 4,            /* columns that the rows of an incomplete panel meet at a time */
     DIRECT_COLUMNS = 12, /* up to which few columns at a time, each decoding anew, beat a panel made once … */
-    FILL_COLUMNS = 4,    /* … and if that is made by fill, … */
-    WIDE_COLUMNS = 8,    /* … out of so many bytes that panels weigh no more than the file's */
+    WIDE_COLUMNS = 8,    /* … and if that is made by fill, of no fewer bytes than it holds values */
     DIRECT_ROWS = 64,    /* that stay in cache while they meet those columns */
 };
 
@@ -141,7 +140,7 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
     mote_kernel_direct *direct = kernels->direct[w->type];
     uint32_t most = !kernels->fill[w->type]        ? DIRECT_COLUMNS
                     : info->bytes > info->elements ? WIDE_COLUMNS
-                                                   : FILL_COLUMNS;
+                                                   : kernels->fill_from - 1;
     if (direct && n_columns <= most && w->k >= MOTE_KERNEL_SPAN) {
         uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
         multiply_direct(direct, w, row0, n_rows, x, n_columns, y, y_stride);
