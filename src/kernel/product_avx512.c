@@ -32,28 +32,102 @@ static inline ints dot(ints sum, struct weight w, ints x, int as_signed) {
 
 #include "kernel/multiply_x86.h"
 
-static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum) {
+enum { MANY = 4 }; /* blocks quantized side by side */
+
+/* One block, whatever is in it. */
+static void quantize_one(const float *x, int8_t *q, float *scale, int16_t *sum) {
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    for (uint32_t i = 0; i < k; i += MOTE_KERNEL_BLOCK, q += MOTE_KERNEL_BLOCK, sum += 2) {
-        __m512 low = _mm512_loadu_ps(x + i), high = _mm512_loadu_ps(x + i + 16);
-        __m512i top = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
-                                       _mm512_and_si512(_mm512_castps_si512(high), magnitude));
-        uint32_t bits = _mm512_reduce_max_epu32(top);
-        float amax = mote_base_f32_from_bits(bits);
-        if (bits >= 0x7f800000 || amax < MOTE_KERNEL_TINY) {
-            *scale++ = bits >= 0x7f800000 ? mote_base_f32_from_bits(0x7fc00000) : 0;
-            _mm256_storeu_si256((__m256i *)q, _mm256_setzero_si256());
-            sum[0] = sum[1] = 0;
-            continue;
-        }
-        *scale++ = amax / 127.0f;
-        __m512 inverse = _mm512_set1_ps(127.0f / amax);
-        __m512i first = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
-        __m512i second = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
-        _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(first));
-        _mm_storeu_si128((__m128i *)(q + 16), _mm512_cvtepi32_epi8(second));
-        sum[0] = (int16_t)_mm512_reduce_add_epi32(first);
-        sum[1] = (int16_t)_mm512_reduce_add_epi32(second);
+    __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
+    __m512i top = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
+                                   _mm512_and_si512(_mm512_castps_si512(high), magnitude));
+    uint32_t bits = _mm512_reduce_max_epu32(top);
+    float amax = mote_base_f32_from_bits(bits);
+    if (bits >= 0x7f800000 || amax < MOTE_KERNEL_TINY) {
+        *scale = bits >= 0x7f800000 ? mote_base_f32_from_bits(0x7fc00000) : 0;
+        _mm256_storeu_si256((__m256i *)q, _mm256_setzero_si256());
+        sum[0] = sum[1] = 0;
+        return;
+    }
+    *scale = amax / 127.0f;
+    __m512 inverse = _mm512_set1_ps(127.0f / amax);
+    __m512i first = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
+    __m512i second = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
+    _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(first));
+    _mm_storeu_si128((__m128i *)(q + 16), _mm512_cvtepi32_epi8(second));
+    sum[0] = (int16_t)_mm512_reduce_add_epi32(first);
+    sum[1] = (int16_t)_mm512_reduce_add_epi32(second);
+}
+
+/* Lane i: the greatest lane of vector i. */
+static inline __m128i greatest_of_four(const __m512i v[4]) {
+    __m512i ab = _mm512_max_epu32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+    __m512i cd = _mm512_max_epu32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+    __m512i all = _mm512_max_epu32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_max_epu32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    return _mm_max_epu32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+/* Two blocks as int8 in their order. */
+static inline __m512i pack(const __m512 *x, const __m512 *inverse) {
+    __m512i v[4];
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        v[i] = _mm512_cvtps_epi32(_mm512_mul_ps(x[i], inverse[i / 2]));
+    __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]));
+    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+                                    bytes);
+}
+
+/* The sums of each sixteen of 128 bytes. */
+static inline __m128i sums(__m512i a, __m512i b) {
+    const __m512i flip = _mm512_set1_epi8(-128), none = _mm512_setzero_si512();
+    a = _mm512_sad_epu8(_mm512_xor_si512(a, flip), none); /* Σ (q + 128) of eight */
+    b = _mm512_sad_epu8(_mm512_xor_si512(b, flip), none);
+    __m512i both = _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    __m128i mixed = _mm_sub_epi16(_mm512_cvtepi64_epi16(both), _mm_set1_epi16(16 * 128));
+    return _mm_shuffle_epi8(mixed, _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+}
+
+/* Four blocks of finite values that are not too small; 0 if there are others. */
+static inline int quantize_four(const float *x, int8_t *q, float *scale, int16_t *sum) {
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    __m512 v[2 * MANY], inverses[MANY];
+    __m512i top[MANY];
+    UNROLL
+    for (int i = 0; i < 2 * MANY; i++)
+        v[i] = _mm512_loadu_ps(x + 16 * i);
+    UNROLL
+    for (int i = 0; i < MANY; i++)
+        top[i] = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(v[2 * i]), magnitude),
+                                  _mm512_and_si512(_mm512_castps_si512(v[2 * i + 1]), magnitude));
+    __m128 amax = _mm_castsi128_ps(greatest_of_four(top));
+    __m128 usual = _mm_and_ps(_mm_cmpge_ps(amax, _mm_set1_ps(MOTE_KERNEL_TINY)),
+                              _mm_cmplt_ps(amax, _mm_set1_ps(mote_base_f32_from_bits(0x7f800000))));
+    if (_mm_movemask_ps(usual) != 15) return 0;
+    __m512 inverse = _mm512_castps128_ps512(_mm_div_ps(_mm_set1_ps(127.0f), amax));
+    UNROLL
+    for (int i = 0; i < MANY; i++)
+        inverses[i] = _mm512_permutexvar_ps(_mm512_set1_epi32(i), inverse);
+    __m512i a = pack(v, inverses), b = pack(v + MANY, inverses + MANY / 2);
+    _mm512_storeu_si512(q, a);
+    _mm512_storeu_si512(q + 64, b);
+    _mm_storeu_ps(scale, _mm_div_ps(amax, _mm_set1_ps(127.0f)));
+    _mm_storeu_si128((__m128i *)sum, sums(a, b));
+    return 1;
+}
+
+static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum) {
+    enum { VALUES = MANY * MOTE_KERNEL_BLOCK };
+    while (k) {
+        uint32_t n = k >= VALUES ? VALUES : MOTE_KERNEL_BLOCK;
+        if (n < VALUES || !quantize_four(x, q, scale, sum))
+            for (uint32_t i = 0; i < n / MOTE_KERNEL_BLOCK; i++)
+                quantize_one(x + i * MOTE_KERNEL_BLOCK, q + i * MOTE_KERNEL_BLOCK, scale + i, sum + 2 * i);
+        x += n;
+        q += n;
+        scale += n / MOTE_KERNEL_BLOCK;
+        sum += n / 16;
+        k -= n;
     }
 }
 
