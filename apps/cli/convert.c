@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * convert.c: `mote convert`: a llama2.c checkpoint, version 0, and its tokenizer, to one GGUF file.
+ * convert.c: `mote convert`: a folder is given to hf_convert.c; what follows here is a llama2.c checkpoint,
+ * version 0, and its tokenizer, to one GGUF file.
  *
  *     checkpoint   i32 dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len
  *                  f32 token_embedding [V,D]
@@ -29,6 +30,7 @@
 #include "apps/cli/cli.h"
 #include "apps/cli/convert.h"
 #include "apps/cli/gguf.h"
+#include "apps/cli/hf_convert.h"
 #include "apps/cli/options.h"
 #include "apps/cli/print.h"
 
@@ -334,27 +336,58 @@ int cli_convert_checkpoint(const char *checkpoint, const char *tokenizer, const 
 }
 
 struct request {
-    const char *tokenizer, *out;
+    const char *tokenizer, *out, *type, *pooling, *name;
+    int quiet;
 };
 
 #define AT(member) offsetof(struct request, member)
 static const struct cli_option own_options[] = {
-    CLI_OPTION("tokenizer", 0, "FILE", CLI_TEXT, AT(tokenizer), 0, 0, "the checkpoint's tokenizer.bin"),
     CLI_OPTION("output", 'o', "FILE", CLI_TEXT, AT(out), 0, 0, "the GGUF file to write"),
+    CLI_OPTION("tokenizer", 0, "FILE", CLI_TEXT, AT(tokenizer), 0, 0, "of a checkpoint: its tokenizer.bin"),
+    CLI_OPTION("type", 0, "TYPE", CLI_TEXT, AT(type), 0, 0,
+               "of a folder: F32, F16 or Q8_0 (default: what loses nothing)"),
+    CLI_OPTION("pooling", 0, "HOW", CLI_TEXT, AT(pooling), 0, 0,
+               "of a folder: mean, cls, last or none (default: as it says)"),
+    CLI_OPTION("name", 0, "NAME", CLI_TEXT, AT(name), 0, 0,
+               "of a folder: the model's name (default: its own)"),
+    CLI_OPTION("quiet", 'q', NULL, CLI_FLAG, AT(quiet), 0, 0, "no progress"),
     {0}};
 #undef AT
 
+static int convert_folder(const char *folder, const struct request *request) {
+    static const char *const types[] = {"F32", "F16", "Q8_0"};
+    struct cli_hf_request hf = {.folder = folder,
+                                .out = request->out,
+                                .name = request->name,
+                                .pooling = request->pooling,
+                                .quiet = request->quiet};
+    for (size_t i = 0; request->type && i < sizeof types / sizeof *types; i++)
+        if (!strcasecmp(request->type, types[i])) hf.type = types[i];
+    if (request->type && !hf.type)
+        return cli_fail(CLI_USAGE, "convert: '%.40s' is none of F32, F16, Q8_0", request->type);
+    if (request->tokenizer) return cli_fail(CLI_USAGE, "convert: a folder brings its tokenizer itself");
+    return cli_hf_convert(&hf);
+}
+
 int cli_convert(int argc, char **argv) {
     struct request request = {0};
-    const struct cli_grammar grammar = {"CHECKPOINT --tokenizer T -o OUT.gguf",
-                                        "A llama2.c checkpoint (version 0, f32) and its tokenizer to GGUF.",
-                                        {{own_options, &request}},
-                                        1,
-                                        1};
+    const struct cli_grammar grammar = {
+        "FOLDER | CHECKPOINT --tokenizer T   -o OUT.gguf",
+        "A Hugging Face folder of an encoder (BERT and its kin: config.json, safetensors,\n"
+        "tokenizer.json), or a llama2.c checkpoint (version 0, f32) and its tokenizer, to GGUF.",
+        {{own_options, &request}},
+        1,
+        1};
     char **arguments;
+    struct stat status;
     int n, code = cli_parse(argc, argv, &grammar, &arguments, &n);
     if (code != CLI_PARSED) return code;
-    if (!request.tokenizer || !request.out)
-        return cli_fail(CLI_USAGE, "convert: --tokenizer and -o are needed (see mote convert --help)");
+    int is_folder = !stat(arguments[0], &status) && S_ISDIR(status.st_mode);
+    if (!request.out || (!is_folder && !request.tokenizer))
+        return cli_fail(CLI_USAGE, "convert: %s needed (see mote convert --help)",
+                        is_folder ? "-o is" : "--tokenizer and -o are");
+    if (is_folder) return convert_folder(arguments[0], &request);
+    if (request.type || request.pooling || request.name)
+        return cli_fail(CLI_USAGE, "convert: --type, --pooling and --name are for folders");
     return cli_convert_checkpoint(arguments[0], request.tokenizer, request.out);
 }

@@ -16,6 +16,7 @@ struct cli_gguf {
 };
 
 enum {
+    CLI_GGUF_U8 = 0,
     CLI_GGUF_U32 = 4,
     CLI_GGUF_I32 = 5,
     CLI_GGUF_F32 = 6,
@@ -38,7 +39,8 @@ void cli_gguf_key_string(struct cli_gguf *w, const char *name, const char *text)
 void cli_gguf_key_array(struct cli_gguf *w, const char *name, uint32_t element, uint64_t n);
 
 /* Writes the directory and then what `data` writes to a file beside `out`, and renames it: whatever happens,
- * there is a whole file or none. data returns 0 when it fails, with errno set, or when cli_interrupted is.
+ * there is a whole file or none. data returns 0 when it fails, with errno set, or 0 there when it has said
+ * itself that the source is at fault, or when cli_interrupted is set.
  * Returns CLI_OK or an exit code, with a message printed. */
 int cli_gguf_save(const char *out, const struct cli_gguf *w, int (*data)(FILE *file, void *user), void *user);
 

@@ -3,7 +3,8 @@
  * quantize.c: `mote quantize`: a GGUF file with smaller weights.
  *
  * Metadata is copied as it stands, but for what says how the weights are kept. Matrices are encoded anew;
- * vectors, norms and tables of positions stay as they are: they are small, and an error in them is everywhere.
+ * vectors, norms and heads stay as they are: they are small, and an error in them is everywhere. The words of
+ * an encoder, which are half of a small one and are looked up rather than multiplied, are never below Q8_0.
  * Q4_K_M is a mix: Q6_K for the output, and for half of the layers' values and down projections, where an
  * error weighs most; Q4_K for the rest. Rows that are no multiple of a type's block become Q8_0, and where
  * that does not fit either, F16.
@@ -22,15 +23,15 @@
 enum { ALIGNMENT = 32, BATCH = 1 << 24, MOST_NAME = 128 };
 
 struct recipe {
-    const char *name, *matrices, *important;
-    uint32_t file_type; /* GGUF's general.file_type */
+    const char *name, *matrices, *important, *embedding; /* embedding: of an encoder */
+    uint32_t file_type;                                  /* GGUF's general.file_type */
 };
 
 static const struct recipe recipes[] = {
-    {"F16", "F16", "F16", 1},
-    {"Q8_0", "Q8_0", "Q8_0", 7},
-    {"Q4_0", "Q4_0", "Q4_0", 2},
-    {"Q4_K_M", "Q4_K", "Q6_K", 15},
+    {"F16", "F16", "F16", "F16", 1},
+    {"Q8_0", "Q8_0", "Q8_0", "Q8_0", 7},
+    {"Q4_0", "Q4_0", "Q4_0", "Q8_0", 2},
+    {"Q4_K_M", "Q4_K", "Q6_K", "Q8_0", 15},
 };
 enum { N_RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -84,6 +85,7 @@ static int weighs_more(long layer, long n_layers) {
 
 static const char *type_for(const struct job *job, mote_text name) {
     long layer = layer_of(name);
+    if (job->model->info.is_encoder && has(name, "token_embd.weight")) return job->recipe->embedding;
     int important = has(name, "output.weight") && layer < 0;
     if (job->tied && has(name, "token_embd.weight")) important = 1;
     if (layer >= 0 && (has(name, "attn_v.weight") || has(name, "ffn_down.weight")))
@@ -91,19 +93,15 @@ static const char *type_for(const struct job *job, mote_text name) {
     return important ? job->recipe->important : job->recipe->matrices;
 }
 
-static int is_matrix(const mote_tensor_info *info) {
-    mote_text name = info->name;
-    return info->n_dims >= 2 && name.n > 7 && !memcmp(name.data + name.n - 7, ".weight", 7) &&
-           !has(name, "_norm.weight") && !has(name, "position_embd") && !has(name, "token_types");
-}
-
 static int plan_tensor(const struct job *job, uint32_t i, struct plan *plan) {
     if (mote_model_tensor(job->model->model, i, &plan->info))
         return cli_fail(CLI_MODEL, "%s: tensor %u cannot be read", job->model->path, (unsigned)i);
     plan->encoding = NULL;
     plan->n_bytes = plan->info.bytes;
-    if (!is_matrix(&plan->info)) return CLI_OK;
-    const char *types[] = {type_for(job, plan->info.name), "Q8_0", "F16"};
+    const char *type = cli_encoding_type(plan->info.name.data, plan->info.name.n, plan->info.n_dims,
+                                         type_for(job, plan->info.name));
+    if (!type) return CLI_OK;
+    const char *types[] = {type, "Q8_0", "F16"};
     for (size_t k = 0; k < sizeof types / sizeof *types && !plan->encoding; k++) {
         const struct cli_encoding *e = cli_encoding_find(types[k]);
         if (e && plan->info.dims[0] % e->elements == 0) plan->encoding = e;

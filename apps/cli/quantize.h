@@ -18,4 +18,9 @@ struct cli_encoding {
 /* NULL if mote does not write this type. */
 const struct cli_encoding *cli_encoding_find(const char *name);
 
+/* The type for a tensor where matrices are to be `type`: of positions at least F16; NULL, as it is (when it is
+ * made, F32), for vectors, norms, segments and the heads of encoders. They are small, and an error in them is
+ * everywhere. */
+const char *cli_encoding_type(const char *name, size_t n_name, uint32_t n_dims, const char *type);
+
 #endif
