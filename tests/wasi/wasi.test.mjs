@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { file, folder, model, mote } from '../cli/tiny.mjs';
+import { encoder } from '../cli/tiny_encoder.mjs';
 
 const build = process.env.BUILD ?? 'build';
 const module = path.resolve(process.env.MOTE_WASI ?? 'dist/mote-wasi.wasm');
@@ -57,6 +58,24 @@ test('the same bits', () => {
         assert.match(here.stdout, /logits-sha256 [0-9a-f]{64}/);
         assert.equal(here.stdout, native.stdout);
     }
+});
+
+test('encoders: the same vectors, labels and order of texts', () => {
+    fs.writeFileSync(file('vectors.gguf'), encoder({ type: 'Q8_0' }));
+    fs.writeFileSync(file('labels.gguf'), encoder({ type: 'Q8_0', labels: ['good'], dense: true }));
+    const input = 'the rain\n\nJohn lives in Paris\r\nxqz';
+    for (const [name, ...args] of [['embed', 'vectors.gguf', '--format', 'f32'], ['embed', 'vectors.gguf'],
+        ['classify', 'labels.gguf'], ['rerank', 'labels.gguf', '-q', 'rain'], ['rerank', 'vectors.gguf', '-q', 'rain']]) {
+        const [path, ...rest] = args;
+        const native = mote([name, file(path), ...rest, '--quiet'], { input, bytes: true });
+        const here = sandboxed([name, `/m/${path}`, ...rest, '--quiet'], { input: Buffer.from(input), bytes: true });
+        assert.equal(here.code, 0, String(here.stderr));
+        assert.ok(here.stdout.length > 100);
+        assert.deepEqual(here.stdout, native.stdout);
+    }
+    const spooled = sandboxed(['embed', '/m/vectors.gguf', '--format', 'npy', '-p', 'rain']);
+    assert.equal(spooled.code, 1);
+    assert.match(spooled.stderr, /temporary file/);
 });
 
 test('tokens and text from pipes, and what is in a file', () => {
