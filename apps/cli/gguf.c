@@ -90,5 +90,5 @@ int cli_gguf_save(const char *out, const struct cli_gguf *w, int (*data)(FILE *,
     if (written) error = errno;
     unlink(aside);
     if (cli_interrupted) return CLI_INTERRUPTED;
-    return cli_fail(CLI_FAILED, "%s: %s", out, strerror(error));
+    return error ? cli_fail(CLI_FAILED, "%s: %s", out, strerror(error)) : CLI_MODEL;
 }
