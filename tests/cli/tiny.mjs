@@ -53,14 +53,15 @@ export function shell(line, options = {}) {
 }
 
 /** Starts a program; `seen` is called whenever stdout has brought something: { all, rest }, of which it may cut
- * away from `rest` what it has read. */
-export function begin(program, args, seen, stdin = 'pipe') {
+ * away from `rest` what it has read. `begun` is called once, at the start. */
+export function begin(program, args, seen, stdin = 'pipe', begun = () => {}) {
     return new Promise((resolve) => {
         const child = spawn(program, args, { env: { ...env, MOTE }, cwd: folder, stdio: [stdin, 'pipe', 'pipe'] });
         const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
         const screen = { all: '', rest: '' };
         let stderr = '';
         child.stdin?.on('error', () => {}); // it may be gone before the last key
+        begun(child);
         child.stdout.on('data', (data) => {
             screen.all += data;
             screen.rest += data;
