@@ -6,7 +6,8 @@
  * page (loaded and converted once for the four) times an element of each query. A call brings two pages, so
  * that the sums of the values stay in registers over both, and the softmax between the products has twice as
  * much to do at once: it waits for its own results most of the time, as the greatest score of a page must be
- * known before anything is exp'd.
+ * known before anything is exp'd. For the same reason vectors of sixteen take eight queries through it, two
+ * tiles of four, or one of eight where a row is only half as long: a page alone, or heads of 32 elements.
  *
  *     scores    64 positions of both pages, or part of one, are the lanes; a step is an element of the keys
  *     softmax   the greatest of each page, then exp of all
@@ -25,10 +26,10 @@ enum {
     PAGE = MOTE_KERNEL_PAGE,
     TOGETHER = MOTE_KERNEL_TOGETHER,
     SPAN = TOGETHER * PAGE,
-    TILE = 4,
-    SIDE = VECS * WIDTH > PAGE ? 2 : 1, /* pages that scores are made of at a time, */
-    OF_ONE = VECS / SIDE,               /* and vectors of each */
-    UNPACK_FROM = 2 * TILE + 1,
+    FOUR = 4,                           /* queries by VECS vectors */
+    TILE = WIDTH == 16 ? 8 : 4,         /* queries of a softmax, at most */
+    SIDE = VECS * WIDTH > PAGE ? 2 : 1, /* pages that scores are made of at a time */
+    UNPACK_FROM = 9,
     LINES = WIDTH == 16 ? 2 : 1, /* of 64 bytes, asked for in a step */
 };
 
@@ -90,10 +91,12 @@ INLINE void add_row(int n_rows, int n_vecs, const float *left, uint64_t stride, 
 
 /* ---- scores ---- */
 
-/* p [n_rows][SPAN] = scores of queries [i, i + n_rows), for SIDE pages from `first` on, positions [t, t +
- * OF_ONE vectors) of each. */
-INLINE void score(mote_kv_type type, int n_rows, const struct mote_kernel_attention *a, uint32_t i,
-                  struct span *s, uint32_t first, uint32_t t, float (*p)[SPAN]) {
+/* p [n_rows][SPAN] = scores of queries [i, i + n_rows), for n_sides pages from `first` on, positions t and the
+ * following of each: n_vecs vectors in all. */
+INLINE void score(mote_kv_type type, int n_rows, int n_vecs, int n_sides,
+                  const struct mote_kernel_attention *a, uint32_t i, struct span *s, uint32_t first,
+                  uint32_t t, float (*p)[SPAN]) {
+    const int of_one = n_vecs / n_sides;
     uint32_t padded = s->layout.padded, e = 0;
     const float *query = a->query + (uint64_t)i * padded;
     const uint8_t *next = ask(s, a->head_dim);
@@ -104,25 +107,25 @@ INLINE void score(mote_kv_type type, int n_rows, const struct mote_kernel_attent
             uint64_t scales = s->layout.key_scales + ((uint64_t)(e / MOTE_KERNEL_SHARE) * PAGE + t) * 2;
             end = end - e < MOTE_KERNEL_SHARE ? end : e + MOTE_KERNEL_SHARE;
             UNROLL
-            for (int j = 0; j < VECS; j++)
-                scale[j] = load_f16(s->page[first + j / OF_ONE] + scales + j % OF_ONE * WIDTH * 2);
+            for (int j = 0; j < n_vecs; j++)
+                scale[j] = load_f16(s->page[first + j / of_one] + scales + j % of_one * WIDTH * 2);
         }
         for (; e < end; e++, next += s->step) {
             ask_lines(next);
             UNROLL
-            for (int j = 0; j < VECS; j++) {
-                const uint8_t *keys = s->page[first + j / OF_ONE] + (uint64_t)e * s->layout.key_bytes;
-                row[j] = load_row(type, keys, t + j % OF_ONE * WIDTH);
+            for (int j = 0; j < n_vecs; j++) {
+                const uint8_t *keys = s->page[first + j / of_one] + (uint64_t)e * s->layout.key_bytes;
+                row[j] = load_row(type, keys, t + j % of_one * WIDTH);
                 if (is_quantized(type)) row[j] = row[j] * scale[j];
             }
-            add_row(n_rows, VECS, query + e, padded, row, sum);
+            add_row(n_rows, n_vecs, query + e, padded, row, sum);
         }
     }
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         UNROLL
-        for (int j = 0; j < VECS; j++)
-            store_floats(p[r] + (first + j / OF_ONE) * PAGE + t + j % OF_ONE * WIDTH, sum[r][j] * a->scale,
+        for (int j = 0; j < n_vecs; j++)
+            store_floats(p[r] + (first + j / of_one) * PAGE + t + j % of_one * WIDTH, sum[r][j] * a->scale,
                          WIDTH);
     }
 }
@@ -160,36 +163,46 @@ INLINE void exp_rows(int n_rows, float (*p)[SPAN], uint32_t at, const float *top
         store_floats(p[j / VECS_OF_ROW] + at + j % VECS_OF_ROW * WIDTH, x[j], WIDTH);
 }
 
+/* tops [n_rows] go on to the greatest of page b; what they change by → change. n_rows ≤ 4 */
+INLINE void find_tops(int n_rows, float (*p)[SPAN], uint32_t b, const float *max, float *tops,
+                      float *change) {
+    typedef int32_t four __attribute__((vector_size(16)));
+    quad greatest[FOUR] = {0}, old, now;
+    memcpy(&old, tops, sizeof old);
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        const float *scores = p[r] + b * PAGE;
+        struct lanes lanes;
+        UNROLL
+        for (int i = 0; i < PARTS; i++)
+            lanes.part[i] = greater(greater(splat(max[r]), load_floats(scores + i * WIDTH, WIDTH)),
+                                    load_floats(scores + LANES + i * WIDTH, WIDTH));
+        greatest[r] = fold_greatest(lanes);
+    }
+    now = greater_four(old, n_rows == 1
+                                ? fold_four_greatest(greatest[0], greatest[0], greatest[0], greatest[0])
+                                : fold_four_greatest(greatest[0], greatest[1], greatest[2], greatest[3]));
+    /* exp(0) = 1 where they are equal, infinite or not */
+    quad difference = (quad)((four)(old - now) & ~(four)(old == now));
+    memcpy(change, &difference, sizeof difference);
+    memcpy(tops, &now, sizeof now);
+}
+
 /* Scores of n_rows queries over the span's positions become p; sum [16] and max go on. keep: what is to be
  * multiplied with the values' sums before each page. That the greatest of a page is looked for from the max
  * before the span, not before the page, changes at most the sign of a zero, and that nothing. */
 INLINE void soften_tile(int n_rows, const struct span *s, float (*p)[SPAN], float *sum, float *max,
                         float (*keep)[TILE]) {
-    typedef int32_t four __attribute__((vector_size(16)));
-    float top[TOGETHER][TILE], change[TOGETHER * TILE + WIDTH];
-    quad tops = {0};
-    memcpy(&tops, max, (size_t)n_rows * sizeof *max);
+    float top[TOGETHER][TILE], tops[TILE] = {0}, change[TOGETHER * TILE + WIDTH] = {0};
+    memcpy(tops, max, (size_t)n_rows * sizeof *max);
     for (uint32_t b = 0; b < s->n_pages; b++) {
-        quad greatest[TILE] = {0}, old = tops;
         UNROLL
-        for (int r = 0; r < n_rows; r++) {
-            const float *scores = p[r] + b * PAGE;
-            struct lanes lanes;
-            UNROLL
-            for (int i = 0; i < PARTS; i++)
-                lanes.part[i] = greater(greater(splat(max[r]), load_floats(scores + i * WIDTH, WIDTH)),
-                                        load_floats(scores + LANES + i * WIDTH, WIDTH));
-            greatest[r] = fold_greatest(lanes);
-        }
-        tops = greater_four(
-            old, n_rows == 1 ? fold_four_greatest(greatest[0], greatest[0], greatest[0], greatest[0])
-                             : fold_four_greatest(greatest[0], greatest[1], greatest[2], greatest[3]));
-        /* exp(0) = 1 where they are equal, infinite or not */
-        quad difference = (quad)((four)(old - tops) & ~(four)(old == tops));
-        memcpy(change + b * TILE, &difference, sizeof difference);
-        memcpy(top[b], &tops, sizeof tops);
+        for (int r = 0; r < n_rows; r += FOUR)
+            find_tops(n_rows - r < FOUR ? n_rows - r : FOUR, p + r, b, max + r, tops + r,
+                      change + b * TILE + r);
+        memcpy(top[b], tops, sizeof tops);
     }
-    memcpy(max, &tops, (size_t)n_rows * sizeof *max);
+    memcpy(max, tops, (size_t)n_rows * sizeof *max);
     for (uint32_t i = 0; i < s->n_pages * TILE; i += WIDTH) {
         vec kept = load_floats(change + i, WIDTH);
         exp_falling(1, &kept);
@@ -218,7 +231,8 @@ INLINE void soften_tile(int n_rows, const struct span *s, float (*p)[SPAN], floa
 /* One copy for all types. */
 static __attribute__((noinline)) void soften(int n_rows, const struct span *s, float (*p)[SPAN], float *sum,
                                              float *max, float (*keep)[TILE]) {
-    if (n_rows == 4) soften_tile(4, s, p, sum, max, keep);
+    if (n_rows == TILE) soften_tile(TILE, s, p, sum, max, keep);
+    if (TILE > FOUR && n_rows == 4) soften_tile(4, s, p, sum, max, keep);
     if (n_rows == 3) soften_tile(3, s, p, sum, max, keep);
     if (n_rows == 2) soften_tile(2, s, p, sum, max, keep);
     if (n_rows == 1) soften_tile(1, s, p, sum, max, keep);
@@ -228,7 +242,7 @@ static __attribute__((noinline)) void soften(int n_rows, const struct span *s, f
 
 /* Elements [at, at + n_vecs vectors) of the values of n_rows queries. */
 INLINE void add_values(mote_kv_type type, int n_rows, int n_vecs, struct span *s, const float (*p)[SPAN],
-                       const float (*keep)[TILE], uint32_t at, float *value, uint64_t stride) {
+                       const float *keep, uint32_t at, float *value, uint64_t stride) {
     vec sum[TILE][VECS], row[VECS];
     UNROLL
     for (int r = 0; r < n_rows; r++) {
@@ -244,7 +258,7 @@ INLINE void add_values(mote_kv_type type, int n_rows, int n_vecs, struct span *s
         for (int r = 0; r < n_rows; r++) {
             UNROLL
             for (int j = 0; j < n_vecs; j++)
-                sum[r][j] = sum[r][j] * keep[b][r];
+                sum[r][j] = sum[r][j] * keep[b * TILE + (uint32_t)r];
         }
         for (uint32_t t = 0; t < n; t++, values += s->layout.value_bytes, next += s->step) {
             ask_lines(next);
@@ -267,26 +281,43 @@ INLINE void add_values(mote_kv_type type, int n_rows, int n_vecs, struct span *s
 
 /* ---- a tile ---- */
 
+/* Scores of n_rows queries, in which a page alone takes as many registers as two. */
+INLINE void score_tile(mote_kv_type type, int n_rows, const struct mote_kernel_attention *a, uint32_t i,
+                       struct span *s, float (*p)[SPAN]) {
+    if (SIDE == 2 && s->n_pages == 1) {
+        score(type, n_rows, VECS / 2, 1, a, i, s, 0, 0, p);
+        return;
+    }
+    for (uint32_t first = 0; first < s->n_pages; first += SIDE)
+        for (uint32_t t = 0; t < PAGE; t += VECS / SIDE * WIDTH)
+            UNROLL
+    for (int r = 0; r < n_rows; r += FOUR)
+        score(type, n_rows < FOUR ? n_rows : FOUR, VECS, SIDE, a, i + (uint32_t)r, s, first, t, p + r);
+}
+
 /* Queries [i, i + n_rows) over the pages. */
 INLINE void attend_tile(mote_kv_type type, int n_rows, const struct mote_kernel_attention *a, uint32_t i,
                         struct span *s) {
+    const int four = n_rows < FOUR ? n_rows : FOUR;
     uint32_t padded = s->layout.padded, at = 0;
     float p[TILE][SPAN], keep[TOGETHER + WIDTH / TILE][TILE], *value = a->value + (uint64_t)i * padded;
-    const float(*weights)[SPAN] = (const float(*)[SPAN])p, (*kept)[TILE] = (const float(*)[TILE])keep;
-    for (uint32_t first = 0; first < s->n_pages; first += SIDE)
-        for (uint32_t t = 0; t < PAGE; t += OF_ONE * WIDTH)
-            score(type, n_rows, a, i, s, first, t, p);
+    const float(*weights)[SPAN] = (const float(*)[SPAN])p;
+    score_tile(type, n_rows, a, i, s, p);
     for (int r = 0; r < n_rows; r++)
         for (uint32_t t = s->n_positions; t < s->n_pages * PAGE; t++)
             p[r][t] = -__builtin_inff();
     soften(n_rows, s, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
-    for (; at + VECS * WIDTH <= padded; at += VECS * WIDTH)
-        add_values(type, n_rows, VECS, s, weights, kept, at, value, padded);
+    for (; at + VECS * WIDTH <= padded; at += VECS * WIDTH) {
+        UNROLL
+        for (int r = 0; r < n_rows; r += FOUR)
+            add_values(type, four, VECS, s, weights + r, keep[0] + r, at, value + (uint64_t)r * padded,
+                       padded);
+    }
     if (VECS > 2 && at + 2 * WIDTH <= padded) {
-        add_values(type, n_rows, 2, s, weights, kept, at, value, padded);
+        add_values(type, n_rows, 2, s, weights, keep[0], at, value, padded);
         at += 2 * WIDTH;
     }
-    if (at < padded) add_values(type, n_rows, 1, s, weights, kept, at, value, padded);
+    if (at < padded) add_values(type, n_rows, 1, s, weights, keep[0], at, value, padded);
     s->step = 0;
 }
 
@@ -294,8 +325,11 @@ typedef void tiles(const struct mote_kernel_attention *a, uint32_t i, uint32_t e
 
 INLINE void attend_tiles(mote_kv_type type, const struct mote_kernel_attention *a, uint32_t i, uint32_t end,
                          struct span *s) {
-    for (; i + TILE <= end; i += TILE)
-        attend_tile(type, TILE, a, i, s);
+    if (TILE > FOUR && type == MOTE_KV_F32) /* what many queries meet (attend) */
+        for (; i + TILE <= end; i += TILE)
+            attend_tile(type, TILE, a, i, s);
+    for (; i + FOUR <= end; i += FOUR)
+        attend_tile(type, FOUR, a, i, s);
     if (end - i == 3) attend_tile(type, 3, a, i, s);
     if (end - i == 2) attend_tile(type, 2, a, i, s);
     if (end - i == 1) attend_tile(type, 1, a, i, s);
@@ -350,7 +384,7 @@ INLINE void attend(mote_kv_type type, tiles *as_they_are, const struct mote_kern
                      .n_positions = n_positions,
                      .layout = mote_kernel_page_describe(type, a->head_dim)};
     const struct mote_kernel_page_layout *l = &s.layout;
-    uint32_t n_steps = PAGE / (OF_ONE * WIDTH) * a->head_dim / SIDE + /* for a page */
+    uint32_t n_steps = PAGE / (VECS * WIDTH / SIDE) * a->head_dim / SIDE + /* for a page */
                        (l->padded + VECS * WIDTH - 1) / (VECS * WIDTH) * PAGE;
     s.step = (uint32_t)((l->bytes + n_steps - 1) / n_steps);
     for (uint32_t b = 0; b < TOGETHER; b++) {
