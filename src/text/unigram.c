@@ -35,6 +35,7 @@
 #define LOWER_BLOCK "\xE2\x96\x81" /* ▁ */
 
 enum {
+    LOWER_BLOCK_CODE = 0x2581,
     SPAN = 1 << 14,  /* bytes of a word looked at together */
     KEY_MAX = 64,    /* bytes of a key of the trie; the longest of NFKC takes less than half of it */
     GROWTH_MAX = 12, /* bytes that a byte may become; 11 where U+FDFA becomes four words */
@@ -267,7 +268,7 @@ static mote_status append_made(struct reading *r, mote_text made, size_t *n_spac
     for (size_t length; i < made.n; i += length) {
         uint32_t code;
         length = mote_text_utf8_decode(made.data + i, made.n - i, &code);
-        if (code == ' ') {
+        if (code == ' ' || code == LOWER_BLOCK_CODE) {
             ++*n_spaces;
             continue;
         }

@@ -41,7 +41,7 @@ function write(name, entries) {
     return path;
 }
 
-const NORMAL = 1, UNKNOWN = 2, CONTROL = 3;
+const NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER_DEFINED = 4, BYTE = 6;
 
 /** A vocabulary file from a tokenizer.json, as text. `more` are further keys of tokenizer.ggml, as written by
  *  the functions of `key`. */
@@ -54,14 +54,14 @@ export function vocabulary(name, json, more = {}) {
     for (const [token, i] of entries) {
         tokens[i] = token;
         scores[i] = kind === 't5' ? model.vocab[i][1] : 0;
-        types[i] = NORMAL;
+        types[i] = model.byte_fallback && /^<0x[0-9A-F]{2}>$/.test(token) ? BYTE : NORMAL;
         // word starts are marked, not what continues a word
         if (kind === 'bert') tokens[i] = token.startsWith('##') ? token.slice(2) : `▁${token}`;
     }
     for (const { id: i, content, special } of added) {
         tokens[i] = content;
         scores[i] ??= 0;
-        types[i] = special ? CONTROL : 4;
+        types[i] = special ? CONTROL : USER_DEFINED;
     }
     if (model.unk_id !== undefined) types[model.unk_id] = UNKNOWN;
     const list = [
@@ -84,12 +84,13 @@ export function vocabulary(name, json, more = {}) {
 
 // ---- mote ----
 
+/** Texts as programs take them. */
+export const framed = (texts) => Buffer.concat(texts.map((t) => Buffer.from(t)).flatMap((b) => [u32(b.length), b]));
+
 /** The ids of each text, and what they decode to. */
 export function encode(file, texts, flags = 0) {
-    const bytes = texts.map((t) => Buffer.from(t));
-    const input = Buffer.concat(bytes.flatMap((b) => [u32(b.length), b]));
     const program = join(resolve(root, process.env.BUILD ?? 'build'), 'tests/golden/tokens');
-    const result = spawnSync(program, [file, String(flags)], { input, maxBuffer: 1 << 30 });
+    const result = spawnSync(program, [file, String(flags)], { input: framed(texts), maxBuffer: 1 << 30 });
     if (result.status !== 0) throw new Error(`${program}: ${result.stderr}`);
     const out = result.stdout, ids = [], decoded = [];
     for (let at = 0; at < out.length; ) {
@@ -164,7 +165,7 @@ function generator(seed) {
     };
 }
 
-/** Words of one script each, some with marks of another, n lines of them. */
+/** Words of one script each, n lines of them; in every second line some have marks of another script. */
 function mixture(n) {
     const draw = generator(1), lines = [];
     for (let i = 0; i < n; i++) {
@@ -175,7 +176,7 @@ function mixture(n) {
                 const code = low + draw(high - low + 1);
                 if (code >= 0xD800 && code < 0xE000) continue;
                 line += String.fromCodePoint(code);
-                if (draw(12) === 0) line += String.fromCodePoint(0x300 + draw(0x70));
+                if (i % 2 && draw(12) === 0) line += String.fromCodePoint(0x300 + draw(0x70));
             }
             line += SPACES[draw(SPACES.length)];
         }
@@ -184,17 +185,21 @@ function mixture(n) {
     return lines;
 }
 
-/** More than a megabyte in lines: English prose, the sentences above alone and in pairs, words of all scripts. */
-export function texts() {
+/** English prose, the sentences above alone and in pairs, a line each. */
+export function prose() {
     const wiki = shared('wikitext2_test_raw.txt');
     const lines = wiki ? readFileSync(wiki, 'utf8').slice(0, 350_000).split('\n') : [];
     for (const a of SENTENCES) {
         lines.push(a);
         for (const b of SENTENCES) lines.push(`${a} ${b}`);
     }
-    lines.push(SENTENCES.join('\n'), 'w'.repeat(5000), '中'.repeat(5000), 'ab '.repeat(2000));
-    return [...lines, ...mixture(6500)];
+    return lines;
 }
+
+/** More than a megabyte: the same, words of all scripts, texts with lines and without end. */
+export const texts = () => [
+    ...prose(), ...mixture(9000), SENTENCES.join('\n'), 'w'.repeat(5000), '中'.repeat(5000), 'ab '.repeat(2000),
+];
 
 /** The size of texts in UTF-8. */
 export const size = (list) => list.reduce((n, t) => n + Buffer.byteLength(t), 0);

@@ -4,13 +4,13 @@
 // a megabyte of text in many scripts.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { root, scratch, shared } from './peer.mjs';
-import { ADD, PARSE, encode, key, size, texts, vocabulary } from './tokens.mjs';
+import { ADD, PARSE, encode, framed, key, prose, size, texts, vocabulary } from './tokens.mjs';
 
 const require = createRequire(import.meta.url);
 let library = null;
@@ -110,4 +110,94 @@ test('byte-level BPE: GPT-2, and RoBERTa around it', async (t) => {
     });
     const list = [...lines, 'a <mask> b', 'x  <mask>.<mask>', '<s></s><pad>'];
     same(t, list, encode(file, list, ADD | PARSE).ids, await theirs(JSON.stringify(roberta), list, true));
+});
+
+// ---- Unigram ----
+
+const PYTHON = '/usr/bin/python3';
+const hasTrainer = spawnSync(PYTHON, ['-c', 'import sentencepiece']).status === 0;
+const train = (...args) => execFileSync(PYTHON, [join(root, 'tests/golden/tokens_train.py'), ...args], { maxBuffer: 1 << 28, stdio: ['pipe', 'pipe', 'pipe'] });
+
+/** A Unigram model trained on the texts, as SentencePiece's file, as a tokenizer.json and as a vocabulary file. */
+function trained(name, options) {
+    const out = join(scratch, name), input = `${out}.txt`;
+    writeFileSync(input, prose().map((line) => line.replace(/[\0\r\n]/g, ' ').slice(0, 2000)).join('\n'));
+    train('train', input, out, '6000', ...options);
+    const { pieces, charsmap } = JSON.parse(readFileSync(`${out}.json`, 'utf8'));
+    const BYTE = 6, bytes = pieces.some(([, , type]) => type === BYTE);
+    const option = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    const json = JSON.stringify({
+        version: '1.0',
+        added_tokens: [0, 1, 2, 3].map((id) => ({ id, content: pieces[id][0], ...option })),
+        normalizer: charsmap ? { type: 'Precompiled', precompiled_charsmap: charsmap } : null,
+        pre_tokenizer: {
+            type: 'Sequence',
+            pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }],
+        },
+        post_processor: {
+            type: 'TemplateProcessing',
+            single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }, { SpecialToken: { id: '</s>', type_id: 0 } }],
+            pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 0 } }],
+            special_tokens: { '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] }, '</s>': { id: '</s>', ids: [2], tokens: ['</s>'] } },
+        },
+        decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' },
+        model: { type: 'Unigram', unk_id: 3, vocab: pieces.map(([piece, score]) => [piece, score]), byte_fallback: bytes },
+    });
+    const file = vocabulary(`${name}.gguf`, json, {
+        bos_token_id: key.id(0), padding_token_id: key.id(1), eos_token_id: key.id(2), unknown_token_id: key.id(3),
+        add_bos_token: key.flag(true), add_eos_token: key.flag(true),
+        remove_extra_whitespaces: key.flag(!options.includes('remove_extra_whitespaces=0')),
+    });
+    return { json, file, model: `${out}.model` };
+}
+
+/** The ids that SentencePiece gives each text. */
+const pieces = (model, list) =>
+    execFileSync(PYTHON, [join(root, 'tests/golden/tokens_train.py'), 'encode', model], { input: framed(list), maxBuffer: 1 << 30 })
+        .toString().trim().split('\n').map((line) => JSON.parse(line));
+
+/** SentencePiece adds scores in f32 over the whole text, so that of ways that are equally good it takes one or the
+ *  other by rounding: where ids differ, they must spell the same and ours be no worse. */
+function asGood(t, vocab, list, ours, expected) {
+    const wrong = different(list, ours, expected);
+    t.diagnostic(`${list.length} texts, ${size(list)} bytes, ${wrong.length} texts differ from SentencePiece's`);
+    const spelt = (ids) => ids.map((id) => vocab[id][0]).join('');
+    const score = (ids) => ids.reduce((sum, id) => sum + vocab[id][1], 0);
+    for (const i of wrong) {
+        assert.equal(spelt(ours[i]), spelt(expected[i]), JSON.stringify(list[i].slice(0, 800)));
+        assert.ok(score(ours[i]) >= score(expected[i]) - 1e-9, `${JSON.stringify(list[i])}: ${score(ours[i])} < ${score(expected[i])}`);
+    }
+    assert.ok(wrong.length < list.length / 50);
+}
+
+/** Whether `tokenizers` normalises a text as SentencePiece does. It goes by what a reader takes for one character:
+ *  of one made of several code points it replaces each alone, or the whole by what stands for its beginning; and
+ *  it takes U+0085 for white space. */
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+const isComposed = (line) =>
+    !line.includes('\u0085') &&
+    [...segmenter.segment(line)].every(({ segment: s }) => s.length === 1 || [...s].length === 1 || s.normalize('NFKC') === s);
+
+test('Unigram with the normaliser of XLM-R', async (t) => {
+    if (!library || !hasTrainer) return t.skip('no package tokenizers, or no sentencepiece for Python');
+    const { json, file, model } = trained('unigram', []);
+    asGood(t, JSON.parse(json).model.vocab, lines, encode(file, lines).ids, pieces(model, lines));
+    const composed = lines.filter(isComposed);
+    assert.ok(size(composed) > 1e6);
+    same(t, composed, encode(file, composed, ADD | PARSE).ids, await theirs(json, composed, true));
+});
+
+test('Unigram with byte tokens, in lower case', (t) => {
+    if (!hasTrainer) return t.skip('no sentencepiece for Python');
+    const { json, file, model } = trained('unigram-bytes', ['byte_fallback=1', 'normalization_rule_name=nfkc_cf', 'character_coverage=0.98']);
+    asGood(t, JSON.parse(json).model.vocab, lines, encode(file, lines).ids, pieces(model, lines));
+});
+
+test('Unigram without a normaliser, spaces as they are', (t) => {
+    if (!hasTrainer) return t.skip('no sentencepiece for Python');
+    const options = ['normalization_rule_name=identity', 'remove_extra_whitespaces=0', 'byte_fallback=1', 'character_coverage=0.98'];
+    const { json, file, model } = trained('unigram-plain', options);
+    const ours = encode(file, lines);
+    asGood(t, JSON.parse(json).model.vocab, lines, ours.ids, pieces(model, lines));
+    assert.deepEqual(ours.decoded, lines.map((line) => line.replaceAll('▁', ' ')));
 });
