@@ -80,6 +80,7 @@ int cli_bench(int argc, char **argv);
 int cli_embed(int argc, char **argv);
 int cli_classify(int argc, char **argv);
 int cli_rerank(int argc, char **argv);
+int cli_search(int argc, char **argv);
 int cli_train_head(int argc, char **argv);
 
 #endif

@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"rm", "remove a fetched model", cli_rm},
     {"convert", "llama2.c checkpoints to GGUF", cli_convert},
     {"quantize", "a model with smaller weights", cli_quantize},
+    {"search", "finds paragraphs of a folder by meaning", cli_search},
     {"train-head", "a classifier for one's own texts", cli_train_head},
 #endif
     {"embed", "texts to vectors, with an encoder", cli_embed},
