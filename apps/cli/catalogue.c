@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "apps/cli/base64.h"
 #include "apps/cli/cli.h"
 #include "apps/cli/digest.h"
 #include "apps/cli/paths.h"
@@ -98,11 +99,49 @@ static int read_bundle(const struct place *place, const json_t *json, struct cli
     return CLI_OK;
 }
 
+static int read_head(const struct place *place, const json_t *json, struct cli_folder *folder) {
+    const json_t *labels = json_object_get(json, "labels");
+    struct cli_buffer bytes = {0};
+    if (!json) return CLI_OK;
+    folder->n_labels = json_array_size(labels);
+    if (folder->n_labels < 1 || folder->n_labels > CLI_MAX_LABELS)
+        return fault(place, "\"labels\" of a head are not a list of 1 to 64");
+    for (size_t i = 0; i < folder->n_labels; i++)
+        if (!(folder->labels[i] = json_string_value(json_array_get(labels, i))))
+            return fault(place, "a label of a head is not text");
+    int wrong = take_text(json, "weights", NULL, &folder->head) || !folder->head ||
+                !cli_base64_decode(folder->head, &bytes);
+    cli_buffer_close(&bytes);
+    return wrong ? fault(place, "\"weights\" of a head are not base64") : CLI_OK;
+}
+
+static int read_folder(const struct place *place, const json_t *json, struct cli_source *source) {
+    json_t *files = json_object_get(json, "files"), *file;
+    const char *name;
+    struct cli_folder *folder = source->folder = calloc(1, sizeof *folder);
+    if (!folder) return cli_fail(CLI_MEMORY, "out of memory");
+    if (json_object_size(files) < 1 || json_object_size(files) > CLI_MAX_FOLDER)
+        return fault(place, "\"files\" is not an object of 1 to 16 files");
+    if (take_text(json, "type", NULL, &folder->type) || take_text(json, "pooling", NULL, &folder->pooling))
+        return fault(place, "\"type\" or \"pooling\" is not text");
+    json_object_foreach(files, name, file) {
+        size_t i = folder->n_files;
+        if (!is_plain(name)) return fault(place, "\"files\" has a name that is not plain");
+        folder->names[i] = name;
+        folder->n_files++;
+        int code = read_bundle(place, file, &folder->files[i]);
+        if (code) return code;
+    }
+    return read_head(place, json_object_get(json, "head"), folder);
+}
+
 static int read_source(const struct place *place, const json_t *json, struct cli_source *source) {
     const json_t *convert = json_object_get(json, "convert");
     if (!convert) return read_bundle(place, json, &source->whole);
     const char *how = json_string_value(convert);
-    if (!how || strcmp(how, "llama2.c") != 0) return fault(place, "\"convert\" knows only \"llama2.c\"");
+    if (how && !strcmp(how, "huggingface")) return read_folder(place, json, source);
+    if (!how || strcmp(how, "llama2.c") != 0)
+        return fault(place, "\"convert\" knows only \"llama2.c\" and \"huggingface\"");
     int code = read_bundle(place, json_object_get(json, "checkpoint"), &source->checkpoint);
     return code ? code : read_bundle(place, json_object_get(json, "tokenizer"), &source->tokenizer);
 }
@@ -112,6 +151,9 @@ static void free_entry(struct cli_entry *entry) {
         free(entry->sources[i].whole.pieces);
         free(entry->sources[i].checkpoint.pieces);
         free(entry->sources[i].tokenizer.pieces);
+        for (size_t k = 0; entry->sources[i].folder && k < entry->sources[i].folder->n_files; k++)
+            free(entry->sources[i].folder->files[k].pieces);
+        free(entry->sources[i].folder);
     }
     free(entry->sources);
 }

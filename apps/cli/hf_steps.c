@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/cli/base64.h"
 #include "apps/cli/cli.h"
 #include "apps/cli/hf_tokenizer.h"
 
@@ -70,34 +71,10 @@ static int read_bert(struct cli_hf_tokenizer *t, const json_t *step) {
     return code;
 }
 
-static int digit_of(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* base64: four digits of six bits are three bytes; '=' fills up the last four. */
-int cli_hf_base64(const char *text, struct cli_buffer *out) {
-    size_t n = strlen(text);
-    while (n > 0 && text[n - 1] == '=')
-        n--;
-    if (strlen(text) % 4 || strlen(text) - n > 2) return 0;
-    if (!cli_buffer_reserve(out, n / 4 * 3 + 4)) return 0;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < n; i++) {
-        int digit = digit_of(text[i]);
-        if (digit < 0) return 0;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4) out->data[out->n++] = (char)(bits >> (6 - 2 * (i % 4)) & 255);
-    }
-    return 1;
-}
-
 static int read_charsmap(struct cli_hf_tokenizer *t, const json_t *step) {
     const char *text = NULL;
     int code = cli_hf_json_text(&t->json, step, "precompiled_charsmap", &text);
-    if (!code && !cli_hf_base64(text, &t->charsmap))
+    if (!code && !cli_base64_decode(text, &t->charsmap))
         code = cli_hf_json_fail(&t->json, "\"precompiled_charsmap\" is not base64");
     return code;
 }

