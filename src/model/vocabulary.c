@@ -132,6 +132,7 @@ static const struct field flags[] = {
     {"remove_extra_whitespaces", offsetof(struct mote_text_source, remove_extra_whitespaces)},
 };
 
+#ifndef MOTE_NO_ENCODERS
 /* What is done to a text before it is looked up: of WordPiece whether letters keep their case and accents, of
  * Unigram a table. The encoder has no form in between, lower case with accents or the reverse. */
 static mote_status read_normalizer(const struct mote_format_file *file, struct mote_text_source *source,
@@ -151,6 +152,7 @@ static mote_status read_normalizer(const struct mote_format_file *file, struct m
     source->n_charsmap = map->n;
     return MOTE_OK;
 }
+#endif
 
 mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mote_base_arena *arena,
                                   struct mote_text_source *source, int *present, mote_error *error) {
@@ -174,7 +176,9 @@ mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mo
             return status;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if ((status = read_flag(file, flags[i].rest, (int8_t *)&s + flags[i].at, error))) return status;
+#ifndef MOTE_NO_ENCODERS
     if ((status = read_normalizer(file, &s, error))) return status;
+#endif
     *source = s;
     *present = 1;
     return MOTE_OK;

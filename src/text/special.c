@@ -86,11 +86,13 @@ static void mark_strips(const struct mote_text_source *source, struct mote_text_
     }
     int jina = source->pre.n >= 8 && memcmp(source->pre.data, "jina-v2-", 8) == 0;
     int modern = source->pre.n == 11 && memcmp(source->pre.data, "modern-bert", 11) == 0;
-    int roberta = vocab->kind == MOTE_TEXT_UNI ||
-                  (source->pre.n == 11 && memcmp(source->pre.data, "roberta-bpe", 11) == 0);
-    mote_token mask = jina || roberta ? mote_text_find_name(vocab, "<mask>")
-                      : modern        ? mote_text_find_name(vocab, "[MASK]")
-                                      : MOTE_TOKEN_NONE;
+#ifndef MOTE_NO_ENCODERS
+    jina |= vocab->kind == MOTE_TEXT_UNI ||
+            (source->pre.n == 11 && memcmp(source->pre.data, "roberta-bpe", 11) == 0);
+#endif
+    mote_token mask = jina     ? mote_text_find_name(vocab, "<mask>")
+                      : modern ? mote_text_find_name(vocab, "[MASK]")
+                               : MOTE_TOKEN_NONE;
     if (mask != MOTE_TOKEN_NONE) vocab->flags[mask] |= MOTE_TEXT_LSTRIP;
 }
 

@@ -215,8 +215,10 @@ static mote_status open_options(const struct mote_text_source *source, struct mo
     vocab->add_bos &= vocab->bos != MOTE_TOKEN_NONE;
     vocab->add_eos &= vocab->eos != MOTE_TOKEN_NONE;
     vocab->space_prefix = mote_text_is_spaced(vocab->kind) && source->add_space_prefix != 0;
+#ifndef MOTE_NO_ENCODERS
     vocab->squeeze = source->remove_extra_whitespaces != 0;
     vocab->keeps_case = source->keeps_case;
+#endif
     return MOTE_OK;
 }
 

@@ -168,7 +168,11 @@ mote_status mote_text_unigram_encode(const struct mote_text_vocab *vocab, const 
 
 /* Whether a kind writes ▁ for a space. */
 static inline int mote_text_is_spaced(enum mote_text_kind kind) {
+#ifdef MOTE_NO_ENCODERS
+    return kind == MOTE_TEXT_SPM;
+#else
     return kind == MOTE_TEXT_SPM || kind == MOTE_TEXT_UNI;
+#endif
 }
 
 #endif

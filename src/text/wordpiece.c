@@ -79,10 +79,19 @@ static uint32_t ideograph_of(uint32_t code) {
     return ideographs[i] | (uint32_t)(ideographs_high[i / 8] >> i % 8 & 1) << 17;
 }
 
+static int keeps_case(const struct mote_text_vocab *vocab) {
+    return vocab->keeps_case;
+}
+
 #else
 
 static int is_kept(uint32_t code) {
     (void)code;
+    return 0;
+}
+
+static int keeps_case(const struct mote_text_vocab *vocab) {
+    (void)vocab;
     return 0;
 }
 
@@ -182,7 +191,7 @@ static mote_status read_character(struct word *word, uint32_t code) {
     if (is_tab || (class & MOTE_TEXT_WHITE && !(class & MOTE_TEXT_OTHER))) return finish(word);
     if (code == MOTE_TEXT_REPLACEMENT || code >= MOTE_TEXT_INVALID) return MOTE_OK;
     size_t n = 1;
-    if (!word->vocab->keeps_case)
+    if (!keeps_case(word->vocab))
         n = fold(code, parts);
     else if (class & MOTE_TEXT_OTHER && !is_kept(code))
         return MOTE_OK;
