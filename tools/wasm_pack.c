@@ -192,7 +192,7 @@ static void read_data(struct module *m) {
     }
 }
 
-/* Words that rise become steps; at most PACK_RISES times, and not where it is too few to be worth it. */
+/* Words that rise become steps; the first PACK_RISES of at least LEAST. */
 static void find_rises(const struct module *m, struct pack_data *out) {
     enum { LEAST = 64 };
     uint32_t n_words = out->n / 2, n_rises = 0, n;
@@ -206,8 +206,7 @@ static void find_rises(const struct module *m, struct pack_data *out) {
             for (int i = 0; i < 3; i++)
                 fits[i] &= pack_fits(word, i);
         }
-        if (n < LEAST) continue;
-        if (n_rises == PACK_RISES || from > UINT16_MAX) die("too many words rise");
+        if (n < LEAST || n_rises == PACK_RISES || from > UINT16_MAX) continue;
         while (!fits[digits])
             digits--;
         out->rise[n_rises++] = (struct pack_rise){(uint16_t)from, (uint16_t)(n | digits * PACK_RISE_WORDS)};

@@ -8,8 +8,8 @@
  *
  *     middle = low + (high − low) / 4096 · p          1: [low, middle]     0: [middle + 1, high]
  *
- * where p, of 4096, is how likely a 1 is. Seven contexts look at some of the last four bytes each, and at the bits
- * of this byte so far; each keeps in a slot how often a 1 came there. Their opinions, log(p / (1 − p)),
+ * where p, of 4096, is how likely a 1 is. Seven contexts look at the bits of this byte so far, and at none to four of
+ * the bytes before, at the place modulo 2, at the place modulo 4 and the fourth byte before; each keeps in a slot how often a 1 came there. Their opinions, log(p / (1 − p)),
  * are summed with weights that learn from each bit. Source: M. Mahoney, Adaptive Weighing of Context Models
  * for Lossless Data Compression (2005).
  *
@@ -32,10 +32,7 @@ enum {
     PACK_WEIGHT = 20400, /* first of them all; 65536 is 1 */
     PACK_HALF = 1 << 15,
 };
-
-/* Which of the last four bytes a context looks at, the newest in bit 0: a byte of this for each. The last
- * two look at the place modulo 2 and modulo 4 as well. */
-#define PACK_LOOKS 0x08000f07030100u
+#define PACK_HASH 0x9e3779b1u
 
 enum { PACK_RISES = 8, PACK_RISE_WORDS = 1 << 14 };
 
@@ -52,18 +49,21 @@ struct pack_data {
     uint8_t code[16344];
 };
 
-struct pack_model {                /* starts as zeros */
-    uint32_t probability;          /* of a 1 at hand, of 4096 */
-    uint32_t bits, n;              /* of this byte so far, below a 1; bytes before it */
-    uint32_t last;                 /* four of them */
-    uint16_t *seen[PACK_CONTEXTS]; /* the slots of the bit at hand */
-    uint32_t context[PACK_CONTEXTS];
-    int32_t opinion[PACK_CONTEXTS];
-    int32_t weight[PACK_CONTEXTS]; /* less PACK_WEIGHT */
-    int32_t step[PACK_COUNT + 1];  /* 65536 / (count + 1.5) */
-    int16_t stretch[4096], squash[4096];
+struct pack_context {
+    uint32_t place; /* what it looks at */
+    uint16_t *seen; /* the slot of the bit at hand */
+    int32_t opinion;
+    int32_t weight; /* less PACK_WEIGHT */
     /* 12 bits of a probability, 4 of a count; zero is a half and no count */
-    uint16_t slot[PACK_CONTEXTS][1 << PACK_SLOT_BITS];
+    uint16_t slot[1 << PACK_SLOT_BITS];
+};
+
+struct pack_model {       /* starts as zeros */
+    uint32_t probability; /* of a 1 at hand, of 4096 */
+    uint32_t bits, n;     /* of this byte so far, below a 1; bytes before it */
+    uint32_t last;        /* four of them */
+    int16_t stretch[4096], squash[4096];
+    struct pack_context context[PACK_CONTEXTS];
 };
 
 /* Digits: 0 any, 1 of two bits and below 3, 2 of four bits and below 8. */
@@ -82,18 +82,15 @@ static inline void pack_begin(struct pack_model *m) {
     }
     while (from < 4096)
         m->stretch[from++] = 2047;
-    for (int32_t i = 0; i <= PACK_COUNT; i++)
-        m->step[i] = 131072 / (2 * i + 3);
     m->bits = 1;
 }
 
 static inline void pack_predict(struct pack_model *m) {
     int32_t sum = 0;
-    for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
-        uint32_t hash = (m->context[i] + m->bits) * 0x9e3779b1u;
-        uint16_t *slot = m->seen[i] = &m->slot[i][hash >> (32 - PACK_SLOT_BITS)];
-        m->opinion[i] = *slot & 15 ? m->stretch[(*slot ^ PACK_HALF) >> 4] : 0;
-        sum += m->opinion[i] * ((m->weight[i] + PACK_WEIGHT) >> 4);
+    for (struct pack_context *c = m->context; c < m->context + PACK_CONTEXTS; c++) {
+        c->seen = &c->slot[(c->place + m->bits) * PACK_HASH >> (32 - PACK_SLOT_BITS)];
+        c->opinion = *c->seen & 15 ? m->stretch[(*c->seen ^ PACK_HALF) >> 4] : 0;
+        sum += c->opinion * ((c->weight + PACK_WEIGHT) >> 4);
     }
     sum = (sum >> 12) + 2048;
     m->probability = (uint32_t)m->squash[sum < 0 ? 0 : sum > 4095 ? 4095 : sum];
@@ -101,23 +98,24 @@ static inline void pack_predict(struct pack_model *m) {
 
 static inline void pack_learn(struct pack_model *m, uint32_t bit) {
     int32_t surprise = (int32_t)(bit << 12) - (int32_t)m->probability;
-    for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
-        int32_t slot = *m->seen[i] ^ PACK_HALF, count = slot & 15, p = slot >> 4;
-        m->weight[i] += m->opinion[i] * surprise * PACK_LEARN >> 14;
-        p += ((bit ? 4095 : 0) - p) * m->step[count] / 65536;
-        *m->seen[i] = (uint16_t)((p << 4 | (count + (count < PACK_COUNT))) ^ PACK_HALF);
+    for (struct pack_context *c = m->context; c < m->context + PACK_CONTEXTS; c++) {
+        int32_t slot = *c->seen ^ PACK_HALF, count = slot & 15, p = slot >> 4;
+        c->weight += c->opinion * surprise * PACK_LEARN >> 14;
+        p += ((bit ? 4095 : 0) - p) * 2 / (2 * count + 3);
+        *c->seen = (uint16_t)((p << 4 | (count + (count < PACK_COUNT))) ^ PACK_HALF);
     }
     m->bits = m->bits * 2 + bit;
     if (m->bits < 256) return;
     m->last = m->last << 8 | (m->bits & 255);
     m->bits = 1;
     m->n++;
-    for (uint32_t i = 0; i < PACK_CONTEXTS; i++) {
-        uint32_t hash = i > 4 ? (m->n & (2 * i - 9)) << 8 : 0;
-        for (uint32_t j = 0; j < 4; j++)
-            if (PACK_LOOKS >> (8 * i + j) & 1) hash = (hash + (m->last >> 8 * j & 255) + 1) * 0x9e3779b1u;
-        m->context[i] = hash;
+    uint32_t hash = 0, before = m->last;
+    for (int i = 0; i < 5; i++, before >>= 8) {
+        m->context[i].place = hash;
+        hash = (hash + (before & 255) + 1) * PACK_HASH;
     }
+    m->context[5].place = (m->n & 1) << 8;
+    m->context[6].place = (m->n & 3) << 16 | m->last >> 24 << 8;
 }
 
 #endif
