@@ -56,7 +56,6 @@ void mote_kernel_decode_iq_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_decode_overlay__neon(struct mote_kernels *table);
 #elif defined(__wasm_simd128__)
 void mote_kernel_decode_overlay__simd128(struct mote_kernels *table);
-extern mote_kernel_decode *const mote_kernel_decode__simd128[MOTE_BASE_TYPE_END]; /* all of it */
 #endif
 
 #endif

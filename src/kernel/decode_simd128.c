@@ -11,6 +11,7 @@
 #if defined(__wasm_simd128__)
 
 #include "kernel/decode_scale.h"
+#include "kernel/fields_wasm.h"
 #include "kernel/grid.h"
 #include "kernel/vector_wasm.h"
 
@@ -107,12 +108,6 @@ static void decode_q8_0(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *s
 
 /* ---- superblocks of bit fields ---- */
 
-/* A field has n bytes with `bits` for a value, `width` of them in a piece (decode_k.c), which come to stand at bit
- * `up` of the value. */
-struct field {
-    uint8_t at, n, width, bits, up;
-};
-
 /* q [n·8/bits] = the field, added to what is there or to bias. */
 PART void add_field(const struct field *field, const uint8_t *block, int fresh, int bias, int8_t *q) {
     const uint8_t *p = block + field->at, *end = p + field->n;
@@ -129,18 +124,12 @@ PART void add_field(const struct field *field, const uint8_t *block, int fresh, 
     }
 }
 
-struct superblock_type {
-    uint8_t bytes;
-    int8_t bias;
-    struct field low, high;
-};
-
-static const struct superblock_type q2_k = {84, 0, {16, 64, 32, 2, 0}, {0}};
-static const struct superblock_type q3_k = {110, -4, {32, 64, 32, 2, 0}, {0, 32, 32, 1, 2}};
-static const struct superblock_type q4_k = {144, 0, {16, 128, 32, 4, 0}, {0}};
-static const struct superblock_type q5_k = {176, 0, {48, 128, 32, 4, 0}, {16, 32, 32, 1, 4}};
-static const struct superblock_type q6_k = {210, -32, {0, 128, 64, 4, 0}, {128, 64, 32, 2, 4}};
-static const struct superblock_type tq2_0 = {66, -1, {0, 64, 32, 2, 0}, {0}};
+static const struct superblock_type q2_k = {84, 0, 1, {16, 64, 32, 2, 0}, {0}};
+static const struct superblock_type q3_k = {110, -4, 1, {32, 64, 32, 2, 0}, {0, 32, 32, 1, 2}};
+const struct superblock_type mote_kernel_fields_q4_k = {144, 0, 0, {16, 128, 32, 4, 0}, {0}};
+const struct superblock_type mote_kernel_fields_q5_k = {176, 0, 0, {48, 128, 32, 4, 0}, {16, 32, 32, 1, 4}};
+const struct superblock_type mote_kernel_fields_q6_k = {210, -32, 1, {0, 128, 64, 4, 0}, {128, 64, 32, 2, 4}};
+static const struct superblock_type tq2_0 = {66, -1, 0, {0, 64, 32, 2, 0}, {0}};
 
 PART void values(const struct superblock_type *type, const uint8_t *p, int8_t *q) {
     add_field(&type->low, p, 1, type->bias, q);
@@ -185,17 +174,17 @@ PART void k4(const struct superblock_type *type, const uint8_t *p, uint32_t n_bl
 }
 
 SUPERBLOCKS(q4_k) {
-    k4(&q4_k, p, n_blocks, q, scale, min);
+    k4(&mote_kernel_fields_q4_k, p, n_blocks, q, scale, min);
 }
 
 SUPERBLOCKS(q5_k) {
-    k4(&q5_k, p, n_blocks, q, scale, min);
+    k4(&mote_kernel_fields_q5_k, p, n_blocks, q, scale, min);
 }
 
 SUPERBLOCKS(q6_k) {
     EACH(210, 16) {
         scales(f16(p + 208), load(p + 192), 16, scale);
-        values(&q6_k, p, q);
+        values(&mote_kernel_fields_q6_k, p, q);
     }
 }
 
@@ -434,13 +423,11 @@ SUPERBLOCKS(iq1_m) {
     }
 }
 
-#define DECODE_SET(NAME, lower) [MOTE_TYPE_##NAME] = decode_##lower,
-mote_kernel_decode *const mote_kernel_decode__simd128[MOTE_BASE_TYPE_END] = {
-    MOTE_KERNEL_DECODE_LIST(DECODE_SET)};
-#undef DECODE_SET
-
 void mote_kernel_decode_overlay__simd128(struct mote_kernels *table) {
-    memcpy(table->decode, mote_kernel_decode__simd128, sizeof table->decode);
+#define DECODE_SET(NAME, lower) [MOTE_TYPE_##NAME] = decode_##lower,
+    static mote_kernel_decode *const all[MOTE_BASE_TYPE_END] = {MOTE_KERNEL_DECODE_LIST(DECODE_SET)};
+    memcpy(table->decode, all, sizeof all);
+#undef DECODE_SET
 }
 
 #endif

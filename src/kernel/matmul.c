@@ -22,12 +22,19 @@
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
-    PANELS = 2,          /* that meet all columns together */
-    FLOAT_ROWS = 16,     /* float rows that meet all columns before the next */
-    REST = 4,            /* columns that the rows of an incomplete panel meet at a time */
-    DIRECT_COLUMNS = 12, /* up to which few columns at a time, each decoding anew, beat a panel made once … */
-    WIDE_COLUMNS = 8,    /* … and if that is made by fill, of no fewer bytes than it holds values */
-    DIRECT_ROWS = 64,    /* that stay in cache while they meet those columns */
+    PANELS = 2,       /* that meet all columns together */
+    FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
+    REST = 4,         /* columns that the rows of an incomplete panel meet at a time */
+    DIRECT_ROWS = 64, /* that stay in cache while they meet those columns */
+/* up to which few columns at a time, each decoding anew, beat a panel made once,
+ * and if that is made by fill, of no fewer bytes than it holds values */
+#if defined(__wasm_simd128__)
+    DIRECT_COLUMNS = 6,
+    WIDE_COLUMNS = 2,
+#else
+    DIRECT_COLUMNS = 12,
+    WIDE_COLUMNS = 8,
+#endif
 };
 
 struct scratch {

@@ -53,11 +53,26 @@ INLINE const void *opaque(const void *p) {
     return p;
 }
 
+/* The same; the compiler knows nothing of it. */
+INLINE vector hidden(vector v) {
+    __asm__("" : "+r"(v));
+    return v;
+}
+
 /* Sums of four numbers each: lane i of the result is the sum of the lanes of vector i. */
 INLINE vector across(vector a, vector b, vector c, vector d) {
     vector ab = wasm_i32x4_add(wasm_i32x4_shuffle(a, b, 0, 4, 1, 5), wasm_i32x4_shuffle(a, b, 2, 6, 3, 7));
     vector cd = wasm_i32x4_add(wasm_i32x4_shuffle(c, d, 0, 4, 1, 5), wasm_i32x4_shuffle(c, d, 2, 6, 3, 7));
     return wasm_i32x4_add(wasm_i64x2_shuffle(ab, cd, 0, 2), wasm_i64x2_shuffle(ab, cd, 1, 3));
+}
+
+/* The same in two steps, of numbers that fit 16 bits. */
+INLINE vector pairs(vector a, vector b) {
+    return wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_narrow_i32x4(a, b));
+}
+
+INLINE vector across_pairs(vector ab, vector cd) {
+    return wasm_i32x4_add(wasm_i32x4_shuffle(ab, cd, 0, 2, 4, 6), wasm_i32x4_shuffle(ab, cd, 1, 3, 5, 7));
 }
 
 /* Four rows of four numbers → four columns. */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unpack_wasm.h: four rows of a file side by side, for WebAssembly: what direct products need of a block besides its
+ * values, and fill, which makes panels of the types that most models are made of.
+ *
+ *     row 0   b0 b1 b2 b3 │ b4 b5 b6 b7 │ …         vector 0   row 0: b0 b1 b2 b3 │ row 1: b0 b1 b2 b3 │ …
+ *     row 1   b0 b1 b2 b3 │ b4 b5 b6 b7 │ …    →    vector 1   row 0: b4 b5 b6 b7 │ row 1: b4 b5 b6 b7 │ …
+ *     …                                             …
+ *
+ * Rows are turned while they are packed, which is less to turn, and a mask and a shift then make values of all four.
+ * Other types are decoded row by row and interleaved (matmul.c). */
+#ifndef MOTE_KERNEL_UNPACK_WASM_H
+#define MOTE_KERNEL_UNPACK_WASM_H
+
+#include "kernel/kernel.h"
+#include "kernel/fields_wasm.h"
+#include "kernel/vector_wasm.h"
+
+struct masks {
+    uint32_t nibbles[4], two_high[4], six[4], eight[4];
+};
+#define FOUR(word)                                                                                           \
+    { word, word, word, word }
+static const struct masks mask_constants = {FOUR(0x0f0f0f0f), FOUR(0x30303030), FOUR(0x3f3f3f3f),
+                                            FOUR(0x08080808)};
+#undef FOUR
+
+/* The f16 at the same place of four rows. */
+INLINE vector load_scales(const uint8_t *p, size_t row_bytes, const struct halves *halves) {
+    vector v = wasm_v128_load16_lane(p, splat(0), 1);
+    v = wasm_v128_load16_lane(p + row_bytes, v, 3);
+    v = wasm_v128_load16_lane(p + 2 * row_bytes, v, 5);
+    v = wasm_v128_load16_lane(p + 3 * row_bytes, v, 7);
+    return float_from_half(v, halves);
+}
+
+/* The same, where it is not done all the time. */
+PART vector few_scales(const uint8_t *p, size_t row_bytes) {
+    const struct halves halves = load_halves_constants();
+    return load_scales(p, row_bytes, &halves);
+}
+
+/* Sixteen bytes of each of four rows → four vectors, four bytes of each row. */
+INLINE void turn_rows(const uint8_t *p, size_t row_bytes, vector to[4]) {
+    vector row[4];
+    UNROLL
+    for (unsigned r = 0; r < 4; r++)
+        row[r] = load(p + r * row_bytes);
+    turn(row, to);
+}
+
+/* Four vectors, `apart` from each other: d times a byte of packed, the lowest first. */
+PART void unpack_bytes(vector d, vector packed, vector *to, size_t apart) {
+    UNROLL
+    for (int i = 0; i < 4; i++, to += apart)
+        *to = wasm_f32x4_mul(
+            d, wasm_f32x4_convert_i32x4(wasm_u32x4_shr(hidden(wasm_i32x4_shl(packed, 24 - 8 * i)), 24)));
+}
+
+/* The first sixteen bytes of Q4_K: d and dmin, and the scales as decode_scale.h draws them. */
+PART void unpack_k4(const uint8_t *p, size_t row_bytes, vector *scale, vector *min, size_t apart) {
+    const struct masks *m = opaque(&mask_constants);
+    const vector six = load(m->six), four = load(m->nibbles), two = load(m->two_high);
+    vector head[4];
+    turn_rows(p, row_bytes, head);
+    vector d = few_scales(p, row_bytes), dmin = few_scales(p + 2, row_bytes);
+    unpack_bytes(d, wasm_v128_and(head[1], six), scale, apart);
+    unpack_bytes(dmin, wasm_v128_and(head[2], six), min, apart);
+    vector high = wasm_v128_and(wasm_u32x4_shr(head[1], 2), two);
+    unpack_bytes(d, wasm_v128_or(wasm_v128_and(head[3], four), high), scale + 4 * apart, apart);
+    high = wasm_v128_and(wasm_u32x4_shr(head[2], 2), two);
+    unpack_bytes(dmin, wasm_v128_or(wasm_v128_and(wasm_u32x4_shr(head[3], 4), four), high), min + 4 * apart,
+                 apart);
+}
+
+/* The sixteen scales of Q6_K and the d behind them. */
+PART void unpack_q6(const uint8_t *p, size_t row_bytes, vector *scale, size_t apart) {
+    vector d = few_scales(p + 16, row_bytes), packed[4];
+    turn_rows(p, row_bytes, packed);
+    ROLLED
+    for (uint32_t i = 0; i < 16; i++, scale += apart) {
+        vector four = packed[i / 4];
+        packed[i / 4] = wasm_u32x4_shr(four, 8);
+        *scale = wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(wasm_i32x4_shr(wasm_i32x4_shl(four, 24), 24)));
+    }
+}
+
+/* ---- fill ---- */
+
+/* Four rows of a panel, from the first value on. */
+struct strip {
+    const uint8_t *p;
+    size_t row_bytes;
+    uint8_t *q;
+    vector *scale, *min;
+};
+
+enum { APART = MOTE_KERNEL_ROWS / 4 }; /* vectors from a group's four scales to the next group's */
+
+/* A field of a superblock (fields_wasm.h), put above what is there. */
+PART void fill_field(const struct field *field, const uint8_t *p, size_t row_bytes, uint8_t *q) {
+    const vector mask = wasm_u8x16_splat((uint8_t)((1 << field->bits) - 1)),
+                 up = wasm_i16x8_splat((int16_t)(1 << field->up));
+    const uint32_t bits = field->bits, width = field->width;
+    const uint8_t *end = p + field->at + field->n;
+    for (p += field->at; p < end;) {
+        uint8_t *next = q + 8 * 16 / bits * width;
+        ROLLED
+        for (uint8_t *from = q; from < q + 16 * width; from += 256, p += 16) {
+            vector v[4];
+            turn_rows(p, row_bytes, v);
+            ROLLED
+            for (uint8_t *to = from; to < next; to += 16 * width) {
+                UNROLL
+                for (int i = 0; i < 4; i++) {
+                    vector value = wasm_v128_and(v[i], mask);
+                    if (field->up) value = wasm_v128_or(load(to + 64 * i), wasm_i16x8_mul(value, up));
+                    store(to + 64 * i, value);
+                    v[i] = wasm_u16x8_shr(v[i], bits);
+                }
+            }
+        }
+        q = next;
+    }
+}
+
+/* Blocks of 32 values, of four bits or of eight. */
+PART void fill_four_32(int wide, struct strip s, uint32_t k) {
+    static const uint32_t constants[2][2] = {{0x0f0f0f0f, 0}, {0xffffffff, 0x80808080}};
+    const uint32_t *c = opaque(constants[wide]);
+    const vector mask = load_splat(c), offset = load_splat(c + 1);
+    for (; k; k -= 32, s.p += wide ? 34 : 18, s.scale += APART) {
+        vector v[4];
+        *s.scale = few_scales(s.p, s.row_bytes);
+        ROLLED
+        for (uint32_t half = 0; half < 2; half++, s.q += 256) {
+            if (wide || !half) turn_rows(s.p + 2 + 16 * half, s.row_bytes, v);
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                store(s.q + 64 * i, wasm_v128_xor(wasm_v128_and(v[i], mask), offset));
+                v[i] = wasm_u16x8_shr(v[i], 4);
+            }
+        }
+    }
+}
+
+static void fill_four_q4_0(struct strip s, uint32_t k) {
+    fill_four_32(0, s, k);
+}
+
+static void fill_four_q8_0(struct strip s, uint32_t k) {
+    fill_four_32(1, s, k);
+}
+
+static void fill_four_k(const struct superblock_type *type, struct strip s, uint32_t k) {
+    uint32_t groups = type->group16 ? 16 : 8;
+    for (; k; k -= 256, s.scale += groups * APART, s.min += groups * APART, s.p += type->bytes, s.q += 4096) {
+        if (type->group16)
+            unpack_q6(s.p + 192, s.row_bytes, s.scale, APART);
+        else
+            unpack_k4(s.p, s.row_bytes, s.scale, s.min, APART);
+        fill_field(&type->low, s.p, s.row_bytes, s.q);
+        if (type->high.n) fill_field(&type->high, s.p, s.row_bytes, s.q);
+    }
+}
+
+static void fill_four_q4_k(struct strip s, uint32_t k) {
+    fill_four_k(&mote_kernel_fields_q4_k, s, k);
+}
+
+static void fill_four_q5_k(struct strip s, uint32_t k) {
+    fill_four_k(&mote_kernel_fields_q5_k, s, k);
+}
+
+static void fill_four_q6_k(struct strip s, uint32_t k) {
+    fill_four_k(&mote_kernel_fields_q6_k, s, k);
+}
+
+PART void fill(void (*four)(struct strip s, uint32_t k), const uint8_t *rows, uint64_t row_bytes, uint32_t k,
+               const struct mote_kernel_panel *panel) {
+    struct strip s = {rows, (size_t)row_bytes, panel->q, (vector *)panel->scale, (vector *)panel->min};
+    ROLLED
+    for (int i = 0; i < APART; i++, s.p += 4 * row_bytes, s.q += 16, s.scale++, s.min++)
+        four(s, k);
+}
+
+#define FILL_LIST(X) X(Q4_0, q4_0) X(Q8_0, q8_0) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
+#define FILL(NAME, lower)                                                                                    \
+    static void fill_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t k,                            \
+                             const struct mote_kernel_panel *panel) {                                        \
+        fill(fill_four_##lower, rows, row_bytes, k, panel);                                                  \
+    }
+FILL_LIST(FILL)
+
+static void overlay_fill(struct mote_kernels *table) {
+#define SET(NAME, lower) table->fill[MOTE_TYPE_##NAME] = fill_##lower;
+    FILL_LIST(SET)
+#undef SET
+}
+
+#endif
