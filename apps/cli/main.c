@@ -24,7 +24,7 @@ static const struct command commands[] = {
     {"pull", "fetch a model by name or address", cli_pull},
     {"list", "the models of the catalogue and those fetched", cli_list},
     {"rm", "remove a fetched model", cli_rm},
-    {"convert", "llama2.c checkpoints to GGUF", cli_convert},
+    {"convert", "a Hugging Face folder or a llama2.c checkpoint to GGUF", cli_convert},
     {"quantize", "a model with smaller weights", cli_quantize},
     {"search", "finds paragraphs of a folder by meaning", cli_search},
     {"train-head", "a classifier for one's own texts", cli_train_head},

@@ -18,6 +18,8 @@ _mote() {
     fi
     case $previous in
         --cpu) mapfile -t COMPREPLY < <(compgen -W 'scalar avx2 avxvnni avx512 avx512vnni native' -- "$word"); return ;;
+        --type) mapfile -t COMPREPLY < <(compgen -W 'F32 F16 Q8_0' -- "$word"); return ;;
+        --pooling) mapfile -t COMPREPLY < <(compgen -W 'mean cls last none' -- "$word"); return ;;
         --kv) mapfile -t COMPREPLY < <(compgen -W 'f16 f32 q8_0 q4_0' -- "$word"); return ;;
         -f | --file | -o | --output | --ids | --dump | --tokenizer | --plot)
             [ "$previous$command" = --idstokenize ] || {
