@@ -141,8 +141,9 @@ static mote_status read_normalizer(const struct mote_format_file *file, struct m
     mote_status status = read_flag(file, "normalizer.lowercase", &lowercase, error);
     if (!status) status = read_flag(file, "normalizer.strip_accents", &strip_accents, error);
     if (status) return status;
-    source->keeps_case = lowercase == 0;
-    if (strip_accents >= 0 && strip_accents == source->keeps_case)
+    int keeps_case = lowercase == 0;
+    source->keeps_case = (uint8_t)keeps_case;
+    if (strip_accents >= 0 && (strip_accents != 0) == keeps_case)
         return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "a tokenizer that takes off %s is not supported",
                               strip_accents ? "accents but not case" : "case but not accents");
     const struct mote_format_key *map = find(file, "precompiled_charsmap");
