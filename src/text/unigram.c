@@ -170,20 +170,20 @@ static void segment(struct reading *r) {
         length = mote_text_utf8_decode(text, left, &code);
         uint64_t lengths = left < LENGTHS_KEY ? 0 : *lengths_of(vocab, text);
         double before = r->best[start].score;
+        int is_entry = 0; /* the character alone */
         for (size_t n = length; n <= left && n <= most; n++) {
             if (n >= LENGTHS_KEY && lengths >> (n < 63 ? n : 63) == 0) break;
             if (n >= LENGTHS_KEY && !(lengths & length_bit(n))) continue;
-            if (n < left && (text[n] & 0xC0) == 0x80) continue; /* inside a character */
+            if (n > length && n < left && (text[n] & 0xC0) == 0x80) continue; /* inside a character */
             mote_token id = mote_text_find(vocab, text, n);
             if (id == MOTE_TOKEN_NONE || !mote_text_is_plain(vocab, (uint32_t)id)) continue;
+            is_entry |= n == length;
             double score = before + score_of(vocab, (uint32_t)id);
             struct node *end = &r->best[start + n];
             if (end->other == UINT32_MAX || score > end->score)
                 *end = (struct node){score, (uint32_t)start, id};
         }
         struct node *next = &r->best[start + length];
-        int is_entry = next->other == start && next->token != MOTE_TOKEN_NONE;
-        if (!is_entry) is_entry = mote_text_find(vocab, text, length) != MOTE_TOKEN_NONE;
         if (!is_entry && (next->other == UINT32_MAX || before + vocab->unknown_score > next->score))
             *next = (struct node){before + vocab->unknown_score, (uint32_t)start, MOTE_TOKEN_NONE};
     }

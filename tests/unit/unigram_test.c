@@ -323,6 +323,13 @@ static void bad_normalisers(void **state) {
     assert_string_equal(ids_of(&m, view("B"), 0), mote_status_text(MOTE_E_FORMAT));
     assert_non_null(strstr(m.error.text, "normaliser"));
     free(m.block);
+    start_rules(&m); /* what is not UTF-8, parts of it entries and one of them no text can become */
+    add_token(&m, "\xA1", MOTE_TEXT_NORMAL, -4);
+    add_token(&m, "\xA2", MOTE_TEXT_CONTROL, 0);
+    add_rule(&m, "A", "b\xA1\xED\xA1\xA2\xED\xED\xA1");
+    assert_int_equal(build(&m), MOTE_OK);
+    assert_string_equal(ids_of(&m, view("AA"), 0), "4 6 8 2 8 2 8 6 8 2 8 2 8");
+    free(m.block);
     start_rules(&m); /* strings outside, and one without an end */
     add_rule(&m, "A", "b");
     m.source.n_charsmap--;
