@@ -368,6 +368,14 @@ static uint32_t pieces_of(const struct step *s, const struct mote_program_op *op
     return (op->weight->n + rows - 1) / rows;
 }
 
+static const struct mote_kernel_weight *weight_of(const struct mote_device_cpu *d,
+                                                  const struct mote_program_op *op) {
+#if !defined(MOTE_NO_ENCODERS)
+    if (d->packed) return &d->packed[op - d->program->ops];
+#endif
+    return op->weight;
+}
+
 /* Piece i of a group of products: some panels of one of its weights. */
 static void multiply(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
@@ -377,7 +385,7 @@ static void multiply(void *argument, uint32_t i, uint32_t worker) {
         i -= pieces_of(s, op++);
     uint32_t rows = s->n_panels_a_piece * MOTE_KERNEL_ROWS, first = i * rows;
     uint32_t end = op->weight->n - first < rows ? op->weight->n : first + rows;
-    mote_kernel_matmul(&d->kernels, op->weight, first, end, &s->input, s->n_columns, value(s, op->out),
+    mote_kernel_matmul(&d->kernels, weight_of(d, op), first, end, &s->input, s->n_columns, value(s, op->out),
                        d->program->width[op->out], d->work + worker * d->work_bytes);
 #if !defined(MOTE_NO_ENCODERS)
     for (uint32_t t = 0; t < s->n_columns && (op->bias || op->activation); t++)
@@ -504,6 +512,26 @@ void mote_device_cpu_restore_page(struct mote_device_cpu *device, uint32_t page,
     memcpy(device->cache + page * device->page_bytes, bytes, device->page_bytes);
 }
 
+#if !defined(MOTE_NO_ENCODERS)
+
+/* An encoder is small and its texts are short: that their weights lie as products read them is worth the memory. */
+static void pack(struct mote_device_cpu *d, struct mote_base_arena *arena) {
+    const struct mote_program *program = d->program;
+    d->packed = mote_base_arena_take(arena, program->n_ops, sizeof *d->packed);
+    for (uint32_t i = 0; i < program->n_ops; i++) {
+        const struct mote_kernel_weight *w = program->ops[i].weight;
+        if (program->ops[i].kind != MOTE_PROGRAM_MATMUL) continue;
+        uint64_t bytes = mote_kernel_pack_plan(w);
+        uint8_t *panels = bytes ? mote_base_arena_take(arena, bytes, 1) : NULL;
+        if (arena->failed || !d->packed) continue;
+        d->packed[i] = *w;
+        d->packed[i].panels = panels;
+        if (panels) mote_kernel_pack(&d->kernels, w, panels, d->work);
+    }
+}
+
+#endif
+
 mote_status mote_device_cpu_open(const struct mote_program *program, const struct mote_model_config *config,
                                  const struct mote_model_weights *weights, const mote_host *host,
                                  struct mote_base_arena *arena, struct mote_device_cpu *device) {
@@ -541,6 +569,9 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     uint64_t products = mote_kernel_matmul_plan(widest), attends = attention_work(d, NULL, &attention);
     d->work_bytes = products > attends ? products : attends;
     d->work = mote_base_arena_take(arena, d->n_workers, d->work_bytes);
+#if !defined(MOTE_NO_ENCODERS)
+    if (config->family == MOTE_MODEL_BERT) pack(d, arena);
+#endif
     if (arena->failed) return MOTE_E_MEMORY;
     if (d->frequency)
         mote_device_rope_open(&config->rope, &weights->slot[MOTE_MODEL_ROPE_FACTORS], d->frequency,

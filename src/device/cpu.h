@@ -40,10 +40,11 @@ struct mote_device_cpu {
     uint32_t *groups;                /* [T + 1] first rows of the groups of this step that attend together */
     float *value[MOTE_PROGRAM_VALUES];
     struct mote_kernel_x8 x8;
-    double *frequency;    /* [n_rot/2] radians a position */
-    float rope_magnitude; /* yarn's attention temperature */
-    float *cosine, *sine; /* [T][n_rot/2] of this step's rows */
-    uint8_t *work;        /* [n_workers] of work_bytes */
+    double *frequency;                 /* [n_rot/2] radians a position */
+    float rope_magnitude;              /* yarn's attention temperature */
+    float *cosine, *sine;              /* [T][n_rot/2] of this step's rows */
+    struct mote_kernel_weight *packed; /* [n_ops] of an encoder: weights of products, with their panels */
+    uint8_t *work;                     /* [n_workers] of work_bytes */
     uint64_t work_bytes;
 };
 

@@ -107,6 +107,7 @@ struct mote_kernel_weight {
     uint64_t row_bytes;
     uint32_t type; /* enum mote_base_type */
     uint32_t n, k;
+    const uint8_t *panels; /* NULL, or all rows as mote_kernel_pack makes them, which products then read */
 };
 
 /* The same for n_rows rows of w (a multiple of 16) from row0 on, without a panel; T at most MOTE_KERNEL_DIRECT,
@@ -219,6 +220,12 @@ uint64_t mote_kernel_matmul_plan(uint32_t k);
 void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row0,
                         uint32_t row1, const struct mote_kernel_input *input, uint32_t n_columns, float *y,
                         uint64_t y_stride, void *work);
+
+/* The panels of a quantized matrix, made once for all products: for weights so small, and used so often, that
+ * their memory is well spent. plan: bytes of them, 0 for a float type. panels aligned to 64; work as for matmul. */
+uint64_t mote_kernel_pack_plan(const struct mote_kernel_weight *w);
+void mote_kernel_pack(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint8_t *panels,
+                      void *work);
 
 /* One row of a matrix as f32 (an embedding): y[i] = scale·q − min, or the float itself. y [K]. work as for
  * matmul */

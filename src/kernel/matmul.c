@@ -24,6 +24,7 @@ enum {
     CHUNK_GROUPS = CHUNK / 16,
     PANELS = 2,       /* that meet all columns together */
     FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
+    TURNED = 8,          /* columns of scales that are turned at a time */
     REST = 4,         /* columns that the rows of an incomplete panel meet at a time */
     DIRECT_ROWS = 64, /* that stay in cache while they meet those columns */
 /* up to which few columns at a time, each decoding anew, beat a panel made once,
@@ -57,6 +58,16 @@ uint64_t mote_kernel_matmul_plan(uint32_t k) {
     return up(chunk + PANELS * (2 * panel_scales(k) * sizeof(float) + (uint64_t)k * MOTE_KERNEL_ROWS));
 }
 
+/* Scales of a panel by itself, and all of it: q, scales, mins. */
+static uint64_t packed_scales(const struct mote_base_type_info *info, uint32_t k) {
+    return ((uint64_t)k / info->group + TURNED - 1) / TURNED * TURNED * MOTE_KERNEL_ROWS;
+}
+
+static uint64_t packed_bytes(const struct mote_base_type_info *info, uint32_t k) {
+    uint64_t n_scales = packed_scales(info, k);
+    return up((uint64_t)k * MOTE_KERNEL_ROWS + (info->has_min ? 2 : 1) * n_scales * sizeof(float));
+}
+
 static struct scratch lay_out(void *work, uint32_t k) {
     struct scratch scratch;
     scratch.scale = work;
@@ -75,7 +86,7 @@ static struct scratch lay_out(void *work, uint32_t k) {
 /* from [16][CHUNK_GROUPS] to [n][16]: floats are four-byte pieces to interleave, and it takes eight at a
  * time, so up to seven columns of whatever stands in from follow. */
 static void turn(const struct mote_kernels *kernels, const float *from, uint32_t n, float *to) {
-    kernels->interleave((const int8_t *)from, CHUNK_GROUPS * sizeof *from, (n + 7) / 8 * 32, 0,
+    kernels->interleave((const int8_t *)from, CHUNK_GROUPS * sizeof *from, (n + TURNED - 1) / TURNED * 32, 0,
                         (uint8_t *)to);
 }
 
@@ -140,10 +151,44 @@ static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel
     }
 }
 
+/* Panel i of those that mote_kernel_pack makes: q, scale, min. */
+static struct mote_kernel_panel packed_at(const struct mote_base_type_info *info, uint32_t k,
+                                          const uint8_t *panels, uint64_t i) {
+    uint64_t n_scales = packed_scales(info, k);
+    uint8_t *q = (uint8_t *)(uintptr_t)panels + i * packed_bytes(info, k); /* written while packing only */
+    float *scale = (float *)(void *)(q + (uint64_t)k * MOTE_KERNEL_ROWS);
+    return (struct mote_kernel_panel){q, scale, scale + n_scales};
+}
+
+static void multiply_packed(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
+                            const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
+                            const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
+    uint64_t bytes = packed_bytes(info, w->k);
+    for (uint32_t n_panels; row0 < row1; row0 += n_panels * MOTE_KERNEL_ROWS) {
+        struct mote_kernel_panel panel[PANELS];
+        uint64_t first = row0 / MOTE_KERNEL_ROWS, next;
+        n_panels = (row1 - row0) / MOTE_KERNEL_ROWS < PANELS ? (row1 - row0) / MOTE_KERNEL_ROWS : PANELS;
+        for (uint32_t p = 0; p < PANELS; p++)
+            panel[p] = packed_at(info, w->k, w->panels, first + p);
+        if (!n_panels) {
+            multiply_rest(kernels, info, panel, row1 - row0, w->k, x, n_columns, y + row0, y_stride);
+            return;
+        }
+        next = (row1 - row0) / MOTE_KERNEL_ROWS - n_panels;
+        kernels->multiply(info, panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
+                          (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes,
+                                                     (next < PANELS ? next : PANELS) * bytes});
+    }
+}
+
 static void matmul_quantized(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                              const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
                              const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
                              const struct scratch *scratch) {
+    if (w->panels) {
+        multiply_packed(kernels, info, w, row0, row1, x, n_columns, y, y_stride);
+        return;
+    }
     mote_kernel_direct *direct = kernels->direct[w->type];
     uint32_t most = !kernels->fill[w->type]        ? DIRECT_COLUMNS
                     : info->bytes > info->elements ? WIDE_COLUMNS
@@ -173,6 +218,23 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
             multiply_rest(kernels, info, scratch->panel, n_rows, w->k, x, n_columns, y + row0, y_stride);
         }
         row0 += n_panels * n_rows;
+    }
+}
+
+uint64_t mote_kernel_pack_plan(const struct mote_kernel_weight *w) {
+    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
+    uint64_t n_panels = ((uint64_t)w->n + MOTE_KERNEL_ROWS - 1) / MOTE_KERNEL_ROWS;
+    return info->group ? n_panels * packed_bytes(info, w->k) : 0;
+}
+
+void mote_kernel_pack(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint8_t *panels,
+                      void *work) {
+    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
+    struct scratch scratch = lay_out(work, w->k);
+    for (uint32_t row = 0; row < w->n; row += MOTE_KERNEL_ROWS) {
+        struct mote_kernel_panel panel = packed_at(info, w->k, panels, row / MOTE_KERNEL_ROWS);
+        uint32_t n_rows = w->n - row < MOTE_KERNEL_ROWS ? w->n - row : MOTE_KERNEL_ROWS;
+        fill_panel(kernels, info, w, row, n_rows, &scratch, &panel);
     }
 }
 

@@ -186,7 +186,7 @@ static void open_matrix(struct matrix *m, uint32_t type, uint32_t n, uint32_t k,
         for (uint64_t i = (uint64_t)info->bytes - 1; i < n * row_bytes; i += info->bytes)
             if (random_below(500)) data[i] &= 0xbf; /* the exponent's top bit */
     }
-    m->w = (struct mote_kernel_weight){data, row_bytes, type, n, k};
+    m->w = (struct mote_kernel_weight){data, row_bytes, type, n, k, NULL};
     float *x = guard_open(&m->x_guard, (size_t)t * k * sizeof *x);
     for (uint32_t i = 0; i < t * k; i++)
         x[i] = random_float();
@@ -233,6 +233,25 @@ static void check_by_rows(const struct mote_kernels *kernels, const struct matri
     free(row);
 }
 
+/* The same from panels that were made once. */
+static void check_packed(const struct mote_kernels *kernels, const struct matrix *m, uint32_t t, float *y,
+                         uint32_t stride, const float *want, void *work, uint32_t cpu) {
+    struct guard guard;
+    struct mote_kernel_weight w = m->w;
+    uint8_t *panels = guard_open(&guard, mote_kernel_pack_plan(&w));
+    uint32_t cut = w.n / 2 / 16 * 16;
+    size_t n_y = (size_t)(t - 1) * stride + w.n;
+    mote_kernel_pack(kernels, &w, panels, work);
+    w.panels = panels;
+    memset(y, 0xff, n_y * sizeof *y);
+    for (uint32_t c = 0; c + 1 < t; c++) /* between the columns nothing is written */
+        memcpy(y + c * stride + w.n, want + c * stride + w.n, (stride - w.n) * sizeof *y);
+    mote_kernel_matmul(kernels, &w, cut, w.n, &m->input, t, y, stride, work);
+    mote_kernel_matmul(kernels, &w, 0, cut, &m->input, t, y, stride, work);
+    check_floats(y, want, n_y, mote_base_type_describe(w.type)->name, cpu);
+    guard_close(&guard);
+}
+
 static void check_matmul(uint32_t type, uint32_t n, uint32_t k, uint32_t t) {
     const struct mote_base_type_info *info = mote_base_type_describe(type);
     struct matrix m;
@@ -260,6 +279,7 @@ static void check_matmul(uint32_t type, uint32_t n, uint32_t k, uint32_t t) {
         }
         check_floats(y, want, n_y, info->name, cpu);
         check_floats(one, want_row, k, info->name, cpu);
+        if (info->group) check_packed(&kernels, &m, t, y, stride, want, work, cpu);
         guard_close(&work_guard);
         guard_close(&y_guard);
         guard_close(&row_guard);
