@@ -271,7 +271,7 @@ struct book {
     uint64_t magnitudes[256], signs[128];
 };
 
-PART void open_book(struct book *book) {
+SMALL void open_book(struct book *book) {
     const uint64_t ones = 0x0101010101010101;
     ROLLED
     for (uint32_t i = 0; i < 256; i++) {
@@ -330,8 +330,8 @@ PART vector rows_iq2_xxs(struct rows rows, uint32_t k, const struct column *x, c
 
 /* ---- what the table points to ---- */
 
-static void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
-                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
+SMALL void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
+                  const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     struct book book;
     const uint8_t *rows = w->data + row0 * w->row_bytes;
     four_rows *products = w->type == MOTE_TYPE_Q4_0   ? rows_q4_0

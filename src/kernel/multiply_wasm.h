@@ -216,7 +216,7 @@ PART void tile(struct piece *piece, const struct columns *x, uint32_t group, int
 
 #if RELAXED
 /* Σ|x| over the negative x of each of n blocks of 32, at most four. */
-PART vector negatives(const int8_t *q, uint32_t n) {
+SMALL vector negatives(const int8_t *q, uint32_t n) {
     vector sum[4] = {0};
     ROLLED
     for (uint32_t i = 0; i < 2 * n; i++)
@@ -227,16 +227,16 @@ PART vector negatives(const int8_t *q, uint32_t n) {
 #endif
 
 /* Four groups of column c. */
-PART void put_groups(const struct mote_base_type_info *info, struct columns *x, int c, uint32_t g, vector d,
-                     vector total) {
+SMALL void put_groups(const struct mote_base_type_info *info, struct columns *x, int c, uint32_t g, vector d,
+                      vector total) {
     store(&x->d[c][g], d);
     store(&x->d_sum[c][g], wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(total)));
     store(&x->correction[c][g], wasm_i32x4_mul(total, splat(-info->offset)));
 }
 
 /* Column c of four: the values [first, first + n) of a column of x. */
-PART void prepare(const struct mote_base_type_info *info, const struct mote_kernel_x8 *x, uint64_t k,
-                  uint64_t column, uint32_t first, uint32_t n, struct columns *to, int c) {
+SMALL void prepare(const struct mote_base_type_info *info, const struct mote_kernel_x8 *x, uint64_t k,
+                   uint64_t column, uint32_t first, uint32_t n, struct columns *to, int c) {
     const int8_t *q = x->q + column * k + first;
     const float *d = x->scale + (column * k + first) / 32;
     const int16_t *sum = x->sum + (column * k + first) / 16;

@@ -35,13 +35,13 @@ INLINE vector load_scales(const uint8_t *p, size_t row_bytes, const struct halve
 }
 
 /* The same, where it is not done all the time. */
-PART vector few_scales(const uint8_t *p, size_t row_bytes) {
+SMALL vector few_scales(const uint8_t *p, size_t row_bytes) {
     const struct halves halves = load_halves_constants();
     return load_scales(p, row_bytes, &halves);
 }
 
 /* Sixteen bytes of each of four rows → four vectors, four bytes of each row. */
-INLINE void turn_rows(const uint8_t *p, size_t row_bytes, vector to[4]) {
+INLINE void turn_rows_here(const uint8_t *p, size_t row_bytes, vector to[4]) {
     vector row[4];
     UNROLL
     for (unsigned r = 0; r < 4; r++)
@@ -49,16 +49,21 @@ INLINE void turn_rows(const uint8_t *p, size_t row_bytes, vector to[4]) {
     turn(row, to);
 }
 
-/* Four vectors, `apart` from each other: d times a byte of packed, the lowest first. */
-PART void unpack_bytes(vector d, vector packed, vector *to, size_t apart) {
+/* The same where a call more is no matter: each turn is eight shuffles of eighteen bytes. */
+PART void turn_rows(const uint8_t *p, size_t row_bytes, vector to[4]) {
+    turn_rows_here(p, row_bytes, to);
+}
+
+/* Four vectors, `apart` from each other: d times a signed byte of packed, the lowest first. */
+SMALL void unpack_bytes(vector d, vector packed, vector *to, size_t apart) {
     UNROLL
     for (int i = 0; i < 4; i++, to += apart)
         *to = wasm_f32x4_mul(
-            d, wasm_f32x4_convert_i32x4(wasm_u32x4_shr(hidden(wasm_i32x4_shl(packed, 24 - 8 * i)), 24)));
+            d, wasm_f32x4_convert_i32x4(wasm_i32x4_shr(wasm_i32x4_shl(packed, 24 - 8 * i), 24)));
 }
 
 /* The first sixteen bytes of Q4_K: d and dmin, and the scales as decode_scale.h draws them. */
-PART void unpack_k4(const uint8_t *p, size_t row_bytes, vector *scale, vector *min, size_t apart) {
+SMALL void unpack_k4(const uint8_t *p, size_t row_bytes, vector *scale, vector *min, size_t apart) {
     const struct masks *m = opaque(&mask_constants);
     const vector six = load(m->six), four = load(m->nibbles), two = load(m->two_high);
     vector head[4];
@@ -74,15 +79,12 @@ PART void unpack_k4(const uint8_t *p, size_t row_bytes, vector *scale, vector *m
 }
 
 /* The sixteen scales of Q6_K and the d behind them. */
-PART void unpack_q6(const uint8_t *p, size_t row_bytes, vector *scale, size_t apart) {
+SMALL void unpack_q6(const uint8_t *p, size_t row_bytes, vector *scale, size_t apart) {
     vector d = few_scales(p + 16, row_bytes), packed[4];
     turn_rows(p, row_bytes, packed);
     ROLLED
-    for (uint32_t i = 0; i < 16; i++, scale += apart) {
-        vector four = packed[i / 4];
-        packed[i / 4] = wasm_u32x4_shr(four, 8);
-        *scale = wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(wasm_i32x4_shr(wasm_i32x4_shl(four, 24), 24)));
-    }
+    for (int i = 0; i < 4; i++)
+        unpack_bytes(d, packed[i], scale + (size_t)i * 4 * apart, apart);
 }
 
 /* ---- fill ---- */
@@ -98,9 +100,10 @@ struct strip {
 enum { APART = MOTE_KERNEL_ROWS / 4 }; /* vectors from a group's four scales to the next group's */
 
 /* A field of a superblock (fields_wasm.h), put above what is there. */
-PART void fill_field(const struct field *field, const uint8_t *p, size_t row_bytes, uint8_t *q) {
+SMALL void fill_field(const struct field *field, const uint8_t *p, size_t row_bytes, uint8_t *q) {
     const vector mask = wasm_u8x16_splat((uint8_t)((1 << field->bits) - 1)),
-                 up = wasm_i16x8_splat((int16_t)(1 << field->up));
+                 up = wasm_i16x8_splat((int16_t)(1 << field->up)),
+                 below = wasm_i8x16_splat(field->up ? -1 : 0);
     const uint32_t bits = field->bits, width = field->width;
     const uint8_t *end = p + field->at + field->n;
     for (p += field->at; p < end;) {
@@ -113,9 +116,8 @@ PART void fill_field(const struct field *field, const uint8_t *p, size_t row_byt
             for (uint8_t *to = from; to < next; to += 16 * width) {
                 UNROLL
                 for (int i = 0; i < 4; i++) {
-                    vector value = wasm_v128_and(v[i], mask);
-                    if (field->up) value = wasm_v128_or(load(to + 64 * i), wasm_i16x8_mul(value, up));
-                    store(to + 64 * i, value);
+                    vector value = wasm_i16x8_mul(wasm_v128_and(v[i], mask), up);
+                    store(to + 64 * i, wasm_v128_or(wasm_v128_and(load(to + 64 * i), below), value));
                     v[i] = wasm_u16x8_shr(v[i], bits);
                 }
             }
@@ -125,7 +127,7 @@ PART void fill_field(const struct field *field, const uint8_t *p, size_t row_byt
 }
 
 /* Blocks of 32 values, of four bits or of eight. */
-PART void fill_four_32(int wide, struct strip s, uint32_t k) {
+SMALL void fill_four_32(int wide, struct strip s, uint32_t k) {
     static const uint32_t constants[2][2] = {{0x0f0f0f0f, 0}, {0xffffffff, 0x80808080}};
     const uint32_t *c = opaque(constants[wide]);
     const vector mask = load_splat(c), offset = load_splat(c + 1);
@@ -134,7 +136,7 @@ PART void fill_four_32(int wide, struct strip s, uint32_t k) {
         *s.scale = few_scales(s.p, s.row_bytes);
         ROLLED
         for (uint32_t half = 0; half < 2; half++, s.q += 256) {
-            if (wide || !half) turn_rows(s.p + 2 + 16 * half, s.row_bytes, v);
+            if (wide || !half) turn_rows_here(s.p + 2 + 16 * half, s.row_bytes, v);
             UNROLL
             for (int i = 0; i < 4; i++) {
                 store(s.q + 64 * i, wasm_v128_xor(wasm_v128_and(v[i], mask), offset));
@@ -144,15 +146,7 @@ PART void fill_four_32(int wide, struct strip s, uint32_t k) {
     }
 }
 
-static void fill_four_q4_0(struct strip s, uint32_t k) {
-    fill_four_32(0, s, k);
-}
-
-static void fill_four_q8_0(struct strip s, uint32_t k) {
-    fill_four_32(1, s, k);
-}
-
-static void fill_four_k(const struct superblock_type *type, struct strip s, uint32_t k) {
+SMALL void fill_four_k(const struct superblock_type *type, struct strip s, uint32_t k) {
     uint32_t groups = type->group16 ? 16 : 8;
     for (; k; k -= 256, s.scale += groups * APART, s.min += groups * APART, s.p += type->bytes, s.q += 4096) {
         if (type->group16)
@@ -164,36 +158,35 @@ static void fill_four_k(const struct superblock_type *type, struct strip s, uint
     }
 }
 
-static void fill_four_q4_k(struct strip s, uint32_t k) {
-    fill_four_k(&mote_kernel_fields_q4_k, s, k);
-}
-
-static void fill_four_q5_k(struct strip s, uint32_t k) {
-    fill_four_k(&mote_kernel_fields_q5_k, s, k);
-}
-
-static void fill_four_q6_k(struct strip s, uint32_t k) {
-    fill_four_k(&mote_kernel_fields_q6_k, s, k);
-}
-
-PART void fill(void (*four)(struct strip s, uint32_t k), const uint8_t *rows, uint64_t row_bytes, uint32_t k,
-               const struct mote_kernel_panel *panel) {
+SMALL void fill(const struct superblock_type *type, const uint8_t *rows, uint64_t row_bytes, uint32_t k,
+                const struct mote_kernel_panel *panel) {
     struct strip s = {rows, (size_t)row_bytes, panel->q, (vector *)panel->scale, (vector *)panel->min};
     ROLLED
-    for (int i = 0; i < APART; i++, s.p += 4 * row_bytes, s.q += 16, s.scale++, s.min++)
-        four(s, k);
+    for (int i = 0; i < APART; i++, s.p += 4 * row_bytes, s.q += 16, s.scale++, s.min++) {
+        if (type->low.n)
+            fill_four_k(type, s, k);
+        else
+            fill_four_32(type->bytes == 34, s, k);
+    }
 }
 
-#define FILL_LIST(X) X(Q4_0, q4_0) X(Q8_0, q8_0) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
-#define FILL(NAME, lower)                                                                                    \
+static const struct superblock_type fields_q4_0 = {.bytes = 18}, fields_q8_0 = {.bytes = 34};
+
+#define FILL_LIST(X)                                                                                         \
+    X(Q4_0, q4_0, fields_q4_0)                                                                               \
+    X(Q8_0, q8_0, fields_q8_0)                                                                               \
+    X(Q4_K, q4_k, mote_kernel_fields_q4_k)                                                                   \
+    X(Q5_K, q5_k, mote_kernel_fields_q5_k)                                                                   \
+    X(Q6_K, q6_k, mote_kernel_fields_q6_k)
+#define FILL(NAME, lower, fields)                                                                            \
     static void fill_##lower(const uint8_t *rows, uint64_t row_bytes, uint32_t k,                            \
                              const struct mote_kernel_panel *panel) {                                        \
-        fill(fill_four_##lower, rows, row_bytes, k, panel);                                                  \
+        fill(&fields, rows, row_bytes, k, panel);                                                            \
     }
 FILL_LIST(FILL)
 
 static void overlay_fill(struct mote_kernels *table) {
-#define SET(NAME, lower) table->fill[MOTE_TYPE_##NAME] = fill_##lower;
+#define SET(NAME, lower, fields) table->fill[MOTE_TYPE_##NAME] = fill_##lower;
     FILL_LIST(SET)
 #undef SET
 }
