@@ -90,7 +90,11 @@ TEST_X    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*_test.c tes
 TEST_LIBS := -lcmocka -lm -lpthread -ldl
 $(BUILD)/tests/%_test: tests/%_test.c $(HOST_O) $(BUILD)/libmote.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(HOST_O) $(BUILD)/libmote.a $(TEST_LIBS)
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(filter $(BUILD)/apps/%.o,$^) $(HOST_O) $(BUILD)/libmote.a $(TEST_LIBS)
+# Two of them test files of the command, which need no more than these.
+UNIT_CLI := $(patsubst %,$(BUILD)/apps/cli/%.o,buffer fail train_head_net)
+$(BUILD)/tests/unit/search_test: $(UNIT_CLI) $(BUILD)/apps/cli/search_index.o $(BUILD)/apps/cli/search_text.o
+$(BUILD)/tests/unit/train_head_test: $(UNIT_CLI) $(BUILD)/apps/cli/table.o $(BUILD)/apps/cli/train_head_fit.o
 
 # Makes one call of the command fail; preloaded by tests/fail/calls_test.c.
 $(BUILD)/tests/fail/calls.so: tests/fail/calls.c
@@ -178,12 +182,13 @@ $(BUILD)/fuzz/core/libmote.a: FORCE
 $(BUILD)/fuzz/%: fuzz/%_fuzz.c $(BUILD)/fuzz/core/libmote.a
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -Isrc $(DEPEND) -o $@ $< $(BUILD)/fuzz/core/libmote.a
 # What pull reads from outside is read by files of the command, not of the core.
-FUZZ_PULL_C := $(patsubst %,apps/cli/%.c,archive catalogue digest fetch head npm part paths progress source url)
+FUZZ_PULL_C := $(patsubst %,apps/cli/%.c,archive base64 buffer catalogue digest fetch head npm part paths progress source url)
 $(BUILD)/fuzz/pull: fuzz/pull_fuzz.c $(FUZZ_PULL_C) $(BUILD)/apps/cli/catalogue.inc
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -I$(BUILD)/apps/cli \
 		-o $@ $(filter %.c,$^) -lcurl -ljansson -larchive -lcrypto
-FUZZ_FILES_C := $(patsubst %,apps/cli/%.c,buffer convert gguf options print transcript) $(sort $(wildcard host/posix/*.c))
+FUZZ_HF := base64 encode hf_config hf_convert hf_json hf_steps hf_tensors hf_tokenizer paths progress safetensors
+FUZZ_FILES_C := $(patsubst %,apps/cli/%.c,buffer convert gguf options print transcript $(FUZZ_HF)) $(sort $(wildcard host/posix/*.c))
 $(BUILD)/fuzz/files: fuzz/files_fuzz.c $(FUZZ_FILES_C) $(BUILD)/fuzz/core/libmote.a
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -o $@ $(filter %.c %.a,$^) \

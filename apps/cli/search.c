@@ -121,6 +121,7 @@ struct asking {
     struct mote_posix_map map;
     struct cli_encoder *encoder;
     struct cli_query query;
+    struct cli_buffer question; /* with what is put before it */
     float *vector, *scores;
     struct hit hits[MOST_TOP];
     uint32_t n_hits;
@@ -169,15 +170,23 @@ static int path_of(const struct asking *a, const struct hit *hit, struct cli_buf
     return 1;
 }
 
-/* A paragraph, each line set in, and nothing in it that a terminal would obey. */
+static int is_blank(const char *text, size_t n) {
+    while (n && ((unsigned char)text[n - 1] == ' ' || (text[n - 1] >= '\t' && text[n - 1] <= '\r')))
+        n--;
+    return !n;
+}
+
+/* A paragraph, each line set in, empty ones left out, and nothing in it that a terminal would obey. */
 static void print_lines(mote_text text) {
     while (text.n) {
         const char *end = memchr(text.data, '\n', text.n);
         size_t n = end ? (size_t)(end - text.data) : text.n,
                shown = n && text.data[n - 1] == '\r' ? n - 1 : n;
-        fputs("    ", stdout);
-        cli_print_answer(stdout, text.data, shown);
-        putchar('\n');
+        if (!is_blank(text.data, n)) {
+            fputs("    ", stdout);
+            cli_print_answer(stdout, text.data, shown);
+            putchar('\n');
+        }
         n += end != NULL;
         text = (mote_text){text.data + n, text.n - n};
     }
@@ -219,7 +228,13 @@ static int print_hits(struct asking *a, mote_text question) {
 
 static int ask(struct asking *a, mote_text question) {
     double begin = cli_clock();
-    int code = cli_encoder_vector(a->encoder, question, a->encoder->model.info.pooling, 1, a->vector);
+    mote_text before = a->index.settings[CLI_INDEX_BEFORE_QUERY];
+    a->question.n = 0;
+    if (!cli_buffer_append(&a->question, before.data, before.n) ||
+        !cli_buffer_append(&a->question, question.data, question.n))
+        return cli_fail(CLI_MEMORY, "not enough memory");
+    const mote_text whole = {a->question.data, a->question.n};
+    int code = cli_encoder_vector(a->encoder, whole, a->encoder->model.info.pooling, 1, a->vector);
     if (code) return code;
     double encoded = cli_clock();
     find_nearest(a);
@@ -263,9 +278,6 @@ static int ask_index(const struct cli_search *search, struct cli_encoder *encode
     if (!getcwd(a->folder, sizeof a->folder)) *a->folder = 0;
     int code = cli_index_open(&a->index, &a->map, search->index);
     if (!code && !encoder->model.model) code = cli_search_encoder(search, &a->index, encoder, sha, &stamp);
-    mote_text before = a->index.settings[CLI_INDEX_BEFORE_QUERY];
-    char *prefix = before.n ? strndup(before.data, before.n) : NULL;
-    encoder->prefix = prefix;
     for (size_t i = 0; i < a->index.n_records; i++)
         if (a->index.records[i].n > most) most = a->index.records[i].n;
     a->vector = calloc(a->index.n_dims + 1, sizeof *a->vector);
@@ -273,8 +285,7 @@ static int ask_index(const struct cli_search *search, struct cli_encoder *encode
     if (!code && (!a->vector || !a->scores)) code = cli_fail(CLI_MEMORY, "not enough memory");
     if (!code) code = question ? ask(a, (mote_text){question, strlen(question)}) : ask_lines(a);
     if (!code && search->encoding.stats) print_stats(a);
-    encoder->prefix = NULL;
-    free(prefix);
+    cli_buffer_close(&a->question);
     free(a->vector);
     free(a->scores);
     cli_index_close(&a->index);
