@@ -289,7 +289,8 @@ const float *mote_context_logits(const mote_context *context, size_t i);
 typedef struct mote_sequence {
     const mote_token *tokens;
     size_t n;
-    size_t n_first; /* tokens from this one on belong to the second of a pair of texts; 0: there is one text */
+    size_t
+        n_first; /* tokens from this one on belong to the second of a pair of texts; 0: there is one text */
 } mote_sequence;
 
 /* Encodes n sequences. Either result may be NULL.
