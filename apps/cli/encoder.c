@@ -12,7 +12,11 @@
 #include "apps/cli/encoder.h"
 #include "apps/cli/encoder_window.h"
 
-enum { DEFAULT_BATCH = 64, LEAST_ROWS = 256, BYTES_PER_TOKEN = 16 };
+enum { DEFAULT_BATCH = 64, BYTES_PER_TOKEN = 16 };
+
+/* A context's memory goes with its rows, and most texts are short: it begins with so many, and so many
+ * sequences for each row, and grows when a text needs more. */
+enum { FIRST_ROWS = 96, ROWS_PER_TEXT = 8 };
 
 #define AT(member) offsetof(struct cli_encoding, member)
 const struct cli_option cli_encoding_options[] = {
@@ -80,26 +84,41 @@ static int needs_encoder(const struct cli_model *model) {
                     model->path);
 }
 
+static mote_context_options size_context(const struct cli_encoder *encoder, size_t n_rows) {
+    uint32_t most = encoder->n_positions, n = n_rows < most ? (uint32_t)n_rows : most;
+    uint32_t n_texts = n / ROWS_PER_TEXT + 1;
+    return (mote_context_options){
+        .n_positions = n, .n_rows = n, .n_sessions = n_texts < encoder->n_batch ? n_texts : encoder->n_batch};
+}
+
+int cli_encoder_grow(struct cli_encoder *encoder, size_t n_tokens) {
+    size_t n_rows = encoder->n_rows;
+    if (n_tokens <= encoder->model.n_positions) return CLI_OK;
+    while (n_rows < n_tokens)
+        n_rows *= 2;
+    mote_context_options context = size_context(encoder, n_rows);
+    encoder->n_rows = context.n_rows;
+    return cli_model_restart(&encoder->model, &context);
+}
+
 int cli_encoder_open(struct cli_encoder *encoder, const char *name, const struct cli_encoding *options) {
     struct cli_model *model = &encoder->model;
-    mote_context_options context = {.n_sessions = options->n_batch};
     int code = cli_model_open(model, name, options->yes);
     if (!code) code = cli_model_needs_weights(model);
     if (!code) code = needs_encoder(model);
     if (!code) code = cli_model_needs_tokenizer(model);
     if (!code) code = find_frame(encoder);
-    if (!code) code = cli_model_positions(model, &options->runtime, &context.n_positions);
+    if (!code) code = cli_model_positions(model, &options->runtime, &encoder->n_positions);
     const struct cli_frame *frame = &encoder->frame;
     size_t least = (frame->before >= 0) + (frame->after >= 0) + frame->n_between + 2;
-    if (!code && context.n_positions < least)
-        code = cli_fail(CLI_USAGE, "-c %u: %zu tokens are needed at least", (unsigned)context.n_positions,
+    if (!code && encoder->n_positions < least)
+        code = cli_fail(CLI_USAGE, "-c %u: %zu tokens are needed at least", (unsigned)encoder->n_positions,
                         least);
-    context.n_rows = context.n_positions > LEAST_ROWS ? context.n_positions : LEAST_ROWS;
-    if (!code) code = cli_model_start(model, &options->runtime, &context);
     encoder->prefix = options->prefix;
-    encoder->n_rows = context.n_rows;
     encoder->n_batch = options->n_batch;
-    return code;
+    mote_context_options context = size_context(encoder, FIRST_ROWS);
+    encoder->n_rows = context.n_rows;
+    return code ? code : cli_model_start(model, &options->runtime, &context);
 }
 
 void cli_encoder_close(struct cli_encoder *encoder) {
@@ -170,7 +189,7 @@ int cli_encoder_tokenize(struct cli_encoder *encoder, mote_text text, size_t mos
 int cli_encoder_first(struct cli_encoder *encoder, mote_text first) {
     const struct cli_frame *frame = &encoder->frame;
     size_t around = (frame->before >= 0) + frame->n_between + (frame->after >= 0);
-    size_t most = (encoder->model.n_positions - around) / 2, n = 0;
+    size_t most = (encoder->n_positions - around) / 2, n = 0;
     int cut = 0, code = cli_encoder_tokenize(encoder, first, most, CLI_FIRST_OF_PAIR, &n, &cut);
     if (code) return code;
     free(encoder->first);

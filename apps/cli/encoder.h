@@ -70,6 +70,7 @@ struct cli_frame {
 struct cli_encoder {
     struct cli_model model;
     struct cli_frame frame;
+    uint32_t n_positions; /* most tokens of a text; the model's context grows up to it */
     const char
         *source; /* what messages call the place of a text: "FILE:12", the 12th added; NULL: "text 12" */
     uint64_t n_texts, n_tokens, n_cut; /* encoded so far */

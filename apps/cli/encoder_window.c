@@ -56,7 +56,7 @@ static int open_window(struct cli_encoder *encoder) {
     if (encoder->window) return CLI_OK;
     struct cli_window *window = encoder->window = calloc(1, sizeof *window);
     if (!window) return CLI_MEMORY;
-    window->room = MOST_TOKENS + (size_t)encoder->model.n_positions;
+    window->room = MOST_TOKENS + (size_t)encoder->n_positions;
     window->tokens = malloc(window->room * sizeof *window->tokens);
     return window->tokens ? CLI_OK : CLI_MEMORY;
 }
@@ -90,8 +90,7 @@ static int put_sequence(struct cli_encoder *encoder, mote_text text, struct entr
     const struct cli_frame *frame = &encoder->frame;
     size_t begin = window->n_tokens, n, around = (frame->before >= 0) + (frame->after >= 0);
     if (encoder->is_pair) around += encoder->n_first + frame->n_between;
-    int code =
-        cli_encoder_tokenize(encoder, text, encoder->model.n_positions - around, index, &n, &entry->cut);
+    int code = cli_encoder_tokenize(encoder, text, encoder->n_positions - around, index, &n, &entry->cut);
     if (code) return code;
     put(window, frame->before);
     if (encoder->is_pair) {
@@ -195,6 +194,8 @@ static int encode_batch(struct cli_encoder *encoder, size_t rank, size_t *n) {
         n_tokens += entry->n_tokens;
     }
     mote_error error = {0};
+    int code = cli_encoder_grow(encoder, first->n_tokens);
+    if (code) return code;
     if (mote_context_encode(encoder->model.context, window->batch, *n, want->pooling,
                             want->vectors ? window->vectors + first->vector_at : NULL,
                             want->labels ? window->labels + first->labels_at : NULL, &error))
@@ -260,6 +261,7 @@ int cli_encoder_vector(struct cli_encoder *encoder, mote_text text, mote_pooling
     if (code) return code;
     mote_sequence sequence = {window->tokens, entry.n_tokens, 0};
     mote_error error = {0};
+    if ((code = cli_encoder_grow(encoder, entry.n_tokens))) return code;
     if (mote_context_encode(encoder->model.context, &sequence, 1, pooling, vector, NULL, &error))
         return cli_model_fail(&encoder->model, &error);
     if (normalize) cli_normalize(vector, encoder->model.info.n_model);
@@ -296,7 +298,7 @@ int cli_encoder_feed(struct cli_encoder *encoder, struct cli_lines *lines, const
 }
 
 void cli_encoder_report(const struct cli_encoder *encoder, const struct cli_encoding *options) {
-    unsigned most = encoder->model.n_positions;
+    unsigned most = encoder->n_positions;
     if (encoder->first_cut && !options->quiet)
         fprintf(stderr, "mote: the first text of the pairs was cut to %zu tokens\n", encoder->n_first);
     if (encoder->n_cut && !options->quiet)

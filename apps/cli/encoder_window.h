@@ -17,6 +17,9 @@ int cli_encoder_tokenize(struct cli_encoder *encoder, mote_text text, size_t mos
 /* Puts the prefix before text, in encoder->joined, where there is one. */
 int cli_encoder_join(struct cli_encoder *encoder, mote_text *text);
 
+/* Makes the context large enough for a sequence of n_tokens. */
+int cli_encoder_grow(struct cli_encoder *encoder, size_t n_tokens);
+
 void cli_window_close(struct cli_encoder *encoder);
 
 #endif

@@ -94,17 +94,12 @@ int cli_model_positions(const struct cli_model *model, const struct cli_runtime 
     return CLI_OK;
 }
 
-int cli_model_start(struct cli_model *model, const struct cli_runtime *runtime,
-                    const mote_context_options *options) {
-    double start = cli_clock();
-    int code = cli_model_needs_weights(model);
-    if (code) return code;
-    model->host = mote_posix_host_open(runtime->threads, runtime->cpu);
-    if (!model->host)
-        return cli_fail(errno == ENOMEM ? CLI_MEMORY : CLI_FAILED, "cannot start threads: %s",
-                        strerror(errno));
+int cli_model_restart(struct cli_model *model, const mote_context_options *options) {
     const mote_host *host = mote_posix_host_get(model->host);
     mote_error error = {0};
+    mote_posix_block_close(model->context_block, model->context_bytes);
+    model->context_block = NULL;
+    model->context = NULL;
     if (mote_context_plan(model->model, options, host, &model->context_bytes, &error))
         return cli_model_fail(model, &error);
     model->context_block = mote_posix_block_open(model->context_bytes);
@@ -114,8 +109,21 @@ int cli_model_start(struct cli_model *model, const struct cli_runtime *runtime,
                           &model->context, &error))
         return cli_model_fail(model, &error);
     model->n_positions = options->n_positions;
-    model->load_seconds += cli_clock() - start;
     return CLI_OK;
+}
+
+int cli_model_start(struct cli_model *model, const struct cli_runtime *runtime,
+                    const mote_context_options *options) {
+    double start = cli_clock();
+    int code = cli_model_needs_weights(model);
+    if (code) return code;
+    model->host = mote_posix_host_open(runtime->threads, runtime->cpu);
+    if (!model->host)
+        return cli_fail(errno == ENOMEM ? CLI_MEMORY : CLI_FAILED, "cannot start threads: %s",
+                        strerror(errno));
+    code = cli_model_restart(model, options);
+    model->load_seconds += cli_clock() - start;
+    return code;
 }
 
 void cli_model_close(struct cli_model *model) {

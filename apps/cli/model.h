@@ -34,6 +34,8 @@ int cli_model_positions(const struct cli_model *model, const struct cli_runtime 
 /* Starts threads and a context. options: n_positions must be set. */
 int cli_model_start(struct cli_model *model, const struct cli_runtime *runtime,
                     const mote_context_options *options);
+/* Another context in its place, once started. */
+int cli_model_restart(struct cli_model *model, const mote_context_options *options);
 void cli_model_close(struct cli_model *model);
 
 /* Prints an error of the library about a model's file; returns the exit code that goes with its status. */
