@@ -32,7 +32,7 @@ INLINE ints sum_eights(const ints v[8]) {
 
 /* What n ≤ BATCH blocks of Q8_0 add to the sum of their row; 0 in the other lanes. The f16 of each block
  * comes by a load of 32 bytes of which only its lane counts; none of them leaves the blocks. */
-INLINE floats line_q8_0(const uint8_t *p, uint32_t n, const struct column *x) {
+INLINE floats line_q8_0(const uint8_t *p, uint32_t n, const struct mote_kernel_x8 *x) {
     const ints flip = splat_int((int32_t)0x80808080);
     ints sum[BATCH / 2];
     __m256i halves[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
@@ -54,11 +54,11 @@ INLINE floats line_q8_0(const uint8_t *p, uint32_t n, const struct column *x) {
     }
     floats scale = _mm512_cvtph_ps(_mm256_or_si256(halves[0], halves[1]));
     ints offset = up(group_sums(x->sum, n, 32), 7);
-    return mul(to_float(less(sum_eights(sum), offset)), mul(scale, group_scales(x->d, n, 32)));
+    return mul(to_float(less(sum_eights(sum), offset)), mul(scale, group_scales(x->scale, n, 32)));
 }
 
 /* What a superblock of Q6_K, sixteen groups of sixteen, adds to the sum of its row. */
-INLINE floats line_q6_k(const uint8_t *p, const struct column *x) {
+INLINE floats line_q6_k(const uint8_t *p, const struct mote_kernel_x8 *x) {
     const ints four = splat_int(0x0f0f0f0f), two = splat_int(0x30303030);
     /* words of high bits go up and down by so much, in the first and the second 32 bytes */
     const ints rise = _mm512_inserti64x4(_mm512_set1_epi16(4), _mm256_set1_epi16(2), 1);
@@ -78,7 +78,7 @@ INLINE floats line_q6_k(const uint8_t *p, const struct column *x) {
     ints scale = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 192)));
     floats d = splat_float(_mm_cvtss_f32(_mm_cvtph_ps(_mm_loadu_si16(p + 208))));
     idot = less(idot, up(group_sums(x->sum, BATCH, 16), 5));
-    return mul(to_float(idot), mul(mul(d, to_float(scale)), group_scales(x->d, BATCH, 16)));
+    return mul(to_float(idot), mul(mul(d, to_float(scale)), group_scales(x->scale, BATCH, 16)));
 }
 
 /* Sixteen vectors of floats, transposed. */
@@ -117,12 +117,12 @@ INLINE floats add_up(const float *added, uint32_t stride, uint32_t n) {
     return acc;
 }
 
-/* n groups of a row. */
-INLINE void line(const int type, const uint8_t *p, uint32_t n, struct column x, float *added) {
+/* n groups of a row; x: the column. */
+INLINE void line(const int type, const uint8_t *p, uint32_t n, struct mote_kernel_x8 x, float *added) {
     const struct shape shape = shape_of(type);
     const uint32_t values = BATCH * (unsigned)shape.group,
                    bytes = values / 32 * (unsigned)span_bytes(type) / 8;
-    for (uint32_t g = 0; g < n; g += BATCH, p += bytes) {
+    for (uint32_t g = 0;; g += BATCH) {
         UNROLL
         for (unsigned i = 0; i < bytes; i += 64)
             __builtin_prefetch((const void *)((uintptr_t)p + DISTANCE + i));
@@ -130,7 +130,8 @@ INLINE void line(const int type, const uint8_t *p, uint32_t n, struct column x, 
                    : n - g < BATCH        ? line_q8_0(p, n - g, &x)
                                           : line_q8_0(p, BATCH, &x);
         _mm512_store_ps(added + g, v);
-        x.q += values, x.d += values / 32, x.sum += values / 16;
+        if (n - g <= BATCH) return;
+        p += bytes, x.q += values, x.scale += values / 32, x.sum += values / 16;
     }
 }
 
@@ -139,11 +140,10 @@ INLINE void line(const int type, const uint8_t *p, uint32_t n, struct column x, 
 INLINE void lines(const int type, const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t n,
                   const struct mote_kernel_x8 *x, float *y) {
     _Alignas(64) float added[MOTE_KERNEL_ROWS * (PUT_BY + BATCH)];
-    const struct column column = {.q = x->q, .d = x->scale, .sum = x->sum};
     const uint32_t stride = (n + BATCH - 1) / BATCH * BATCH + BATCH;
     for (uint32_t r = 0; r < n_rows; r += MOTE_KERNEL_ROWS) {
-        for (uint32_t i = 0; i < MOTE_KERNEL_ROWS; i++, rows += row_bytes)
-            line(type, rows, n, column, added + i * stride);
+        for (uint32_t i = 0; i < MOTE_KERNEL_ROWS; i++)
+            line(type, rows + (r + i) * row_bytes, n, *x, added + i * stride);
         store_floats(y + r, add_up(added, stride, n));
     }
 }
