@@ -24,7 +24,7 @@ enum {
     CHUNK_GROUPS = CHUNK / 16,
     PANELS = 2,       /* that meet all columns together */
     FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
-    TURNED = 8,          /* columns of scales that are turned at a time */
+    TURNED = 8,       /* columns of scales that are turned at a time */
     REST = 4,         /* columns that the rows of an incomplete panel meet at a time */
     DIRECT_ROWS = 64, /* that stay in cache while they meet those columns */
 /* up to which few columns at a time, each decoding anew, beat a panel made once,
@@ -96,10 +96,12 @@ static void fill_panel(const struct mote_kernels *kernels, const struct mote_bas
                        const struct scratch *scratch, const struct mote_kernel_panel *panel) {
     mote_kernel_decode *decode = kernels->decode[w->type];
     const uint8_t *data = w->data + row * w->row_bytes;
+#if !defined(MOTE_NO_DECODERS)
     if (kernels->fill[w->type] && n_rows == MOTE_KERNEL_ROWS && w->k >= MOTE_KERNEL_SPAN) {
         kernels->fill[w->type](data, w->row_bytes, w->k, panel);
         return;
     }
+#endif
     if (n_rows < MOTE_KERNEL_ROWS) {
         memset(scratch->scale, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->scale);
         memset(scratch->min, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->min);
@@ -134,6 +136,7 @@ static void multiply_rest(const struct mote_kernels *kernels, const struct mote_
     }
 }
 
+#if !defined(MOTE_NO_DECODERS)
 /* Few columns, straight from the file's bytes; n_rows a multiple of 16. */
 static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel_weight *w, uint32_t row0,
                             uint32_t n_rows, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
@@ -150,6 +153,8 @@ static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel
         }
     }
 }
+
+#endif
 
 /* Panel i of those that mote_kernel_pack makes: q, scale, min. */
 static struct mote_kernel_panel packed_at(const struct mote_base_type_info *info, uint32_t k,
@@ -185,12 +190,16 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
                              const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
                              const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
                              const struct scratch *scratch) {
+#if defined(MOTE_NO_DECODERS) /* the weights of encoders are packed */
+    (void)scratch;
+    multiply_packed(kernels, info, w, row0, row1, x, n_columns, y, y_stride);
+#else
     if (w->panels) {
         multiply_packed(kernels, info, w, row0, row1, x, n_columns, y, y_stride);
         return;
     }
     mote_kernel_direct *direct = kernels->direct[w->type];
-    uint32_t most = !kernels->fill[w->type]        ? DIRECT_COLUMNS
+    uint32_t most = !kernels->fill[w->type] ? DIRECT_COLUMNS
                     : info->bytes > info->elements ? WIDE_COLUMNS
                                                    : kernels->fill_from - 1;
     if (direct && n_columns <= most && w->k >= MOTE_KERNEL_SPAN) {
@@ -219,6 +228,7 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
         }
         row0 += n_panels * n_rows;
     }
+#endif
 }
 
 uint64_t mote_kernel_pack_plan(const struct mote_kernel_weight *w) {
