@@ -19,6 +19,7 @@
 #include "apps/cli/model.h"
 #include "apps/cli/options.h"
 #include "apps/cli/quantize.h"
+#include "apps/cli/quantize_compare.h"
 
 enum { ALIGNMENT = 32, BATCH = 1 << 24, MOST_NAME = 128 };
 
@@ -377,6 +378,8 @@ int cli_quantize(int argc, char **argv) {
     if (!code && !(model.host = mote_posix_host_open(request.threads, UINT32_MAX)))
         code = cli_fail(CLI_FAILED, "cannot start threads: %s", strerror(errno));
     if (!code) code = quantize(&job, arguments[1], request.compare);
+    if (!code && request.compare && model.info.is_encoder)
+        code = cli_quantize_compare(model.path, arguments[1], request.threads);
     cli_model_close(&model);
     return code;
 }
