@@ -144,7 +144,7 @@ static int learn(struct job *job, struct cli_net *net, struct cli_fit_result *re
     cli_progress_close(&job->progress, status == CLI_FIT_DONE);
     double loss;
     if (status == CLI_FIT_STOPPED) return CLI_INTERRUPTED;
-    if (status == CLI_FIT_MEMORY || !cli_net_judge(net, &held_out, host, job->predicted, &loss))
+    if (status == CLI_FIT_MEMORY || !cli_net_judge(net, &held_out, job->weight, host, job->predicted, &loss))
         return cli_fail(CLI_MEMORY, "not enough memory to learn");
     return CLI_OK;
 }

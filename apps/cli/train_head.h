@@ -47,10 +47,10 @@ struct cli_samples {
     size_t n;
 };
 
-/* The label of each sample, argmax of the logits (the first of equals), and the mean cross entropy; predicted
- * may be NULL. Neither depends on the number of threads. 0 when memory runs out. */
-int cli_net_judge(const struct cli_net *net, const struct cli_samples *samples, const mote_host *host,
-                  uint32_t *predicted, double *loss);
+/* The label of each sample, argmax of the logits (the first of equals), and the mean cross entropy, weighted by
+ * label where weight [n_labels] is given; predicted may be NULL. Neither depends on the number of threads. 0 when memory runs out. */
+int cli_net_judge(const struct cli_net *net, const struct cli_samples *samples, const double *weight,
+                  const mote_host *host, uint32_t *predicted, double *loss);
 
 struct cli_fit_options {
     double l2;            /* times half the squared weights (biases apart), beside the sum of the losses */

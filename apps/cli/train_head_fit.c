@@ -58,7 +58,7 @@ static double objective(const struct fit *f, const uint32_t *order, size_t n, do
 static int goes_on(struct fit *f, uint32_t epoch, double loss, enum cli_fit_status *status) {
     struct cli_fit_result *result = f->result;
     double held_out = loss;
-    if (f->held_out->n && !cli_net_judge(f->net, f->held_out, f->host, NULL, &held_out))
+    if (f->held_out->n && !cli_net_judge(f->net, f->held_out, f->options->weight, f->host, NULL, &held_out))
         return *status = CLI_FIT_MEMORY, 0;
     result->n_epochs = epoch;
     if (epoch == 1 || held_out < result->held_out_loss) {

@@ -100,9 +100,10 @@ static double softmax(float *logits, uint32_t n, uint32_t label) {
 struct judging {
     const struct cli_net *net;
     const struct cli_samples *samples;
+    const double *weight;
     uint32_t *predicted;
     float *work; /* [JUDGE_PIECES, hidden and logits] */
-    double loss[JUDGE_PIECES];
+    double loss[JUDGE_PIECES], total[JUDGE_PIECES];
 };
 
 static size_t work_floats(const struct cli_net *net) {
@@ -115,14 +116,16 @@ static void judge_piece(void *argument, uint32_t i, uint32_t worker) {
     size_t n = job->samples->n, begin = n * i / JUDGE_PIECES, end = n * (i + 1) / JUDGE_PIECES;
     float *hidden = job->work + i * work_floats(net), *logits = hidden + cli_net_stride(net->n_hidden);
     (void)worker;
-    job->loss[i] = 0;
     for (size_t s = begin; s < end; s++) {
         uint32_t best = 0;
         forward(net, job->samples->x + s * cli_net_stride(net->n_in), hidden, logits);
         for (uint32_t c = 1; c < net->n_labels; c++)
             if (logits[c] > logits[best]) best = c;
         if (job->predicted) job->predicted[s] = best;
-        job->loss[i] += softmax(logits, net->n_labels, job->samples->labels[s]);
+        uint32_t label = job->samples->labels[s];
+        double weight = job->weight ? job->weight[label] : 1;
+        job->loss[i] += weight * softmax(logits, net->n_labels, label);
+        job->total[i] += weight;
     }
 }
 
@@ -134,16 +137,19 @@ static void spread(const mote_host *host, uint32_t n, mote_work *work, void *arg
             work(argument, i, 0);
 }
 
-int cli_net_judge(const struct cli_net *net, const struct cli_samples *samples, const mote_host *host,
-                  uint32_t *predicted, double *loss) {
-    struct judging job = {.net = net, .samples = samples, .predicted = predicted};
+int cli_net_judge(const struct cli_net *net, const struct cli_samples *samples, const double *weight,
+                  const mote_host *host, uint32_t *predicted, double *loss) {
+    struct judging job = {.net = net, .samples = samples, .weight = weight, .predicted = predicted};
+    double total = 0;
     job.work = calloc(JUDGE_PIECES * work_floats(net), sizeof *job.work);
     if (!job.work) return 0;
     spread(host, JUDGE_PIECES, judge_piece, &job);
     *loss = 0;
-    for (int i = 0; i < JUDGE_PIECES; i++)
+    for (int i = 0; i < JUDGE_PIECES; i++) {
         *loss += job.loss[i];
-    if (samples->n) *loss /= (double)samples->n;
+        total += job.total[i];
+    }
+    if (total > 0) *loss /= total;
     free(job.work);
     return 1;
 }

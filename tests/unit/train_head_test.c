@@ -210,7 +210,7 @@ static double accuracy(const struct cli_net *net, const struct cli_samples *samp
     size_t right = 0;
     double loss;
     assert_non_null(predicted);
-    assert_true(cli_net_judge(net, samples, NULL, predicted, &loss));
+    assert_true(cli_net_judge(net, samples, NULL, NULL, predicted, &loss));
     for (size_t i = 0; i < samples->n; i++)
         right += predicted[i] == samples->labels[i];
     free(predicted);
@@ -230,7 +230,7 @@ static double learn(uint32_t n_hidden, int parity, const mote_host *host, struct
     assert_int_equal(result.n_epochs, passes.n);
     assert_true(result.best_epoch >= 1 && result.best_epoch <= result.n_epochs);
     double loss;
-    assert_true(cli_net_judge(net, &held_out.samples, host, NULL, &loss));
+    assert_true(cli_net_judge(net, &held_out.samples, NULL, host, NULL, &loss));
     assert_true(loss == result.held_out_loss); /* the best was kept, to the bit */
     double share = accuracy(net, &held_out.samples);
     drop(&made);
