@@ -13,7 +13,7 @@ _mote() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ] || { [ "$COMP_CWORD" = 2 ] && [ "$command" = help ]; }; then
-        mapfile -t COMPREPLY < <(compgen -W "$(_mote_help | sed -n 's/^  \([a-z]*\) .*/\1/p')" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "$(_mote_help | sed -n 's/^  \([a-z-]*\) .*/\1/p')" -- "$word")
         return
     fi
     case $previous in
@@ -21,13 +21,13 @@ _mote() {
         --type) mapfile -t COMPREPLY < <(compgen -W 'F32 F16 Q8_0' -- "$word"); return ;;
         --pooling) mapfile -t COMPREPLY < <(compgen -W 'mean cls last none' -- "$word"); return ;;
         --kv) mapfile -t COMPREPLY < <(compgen -W 'f16 f32 q8_0 q4_0' -- "$word"); return ;;
-        -f | --file | -o | --output | --ids | --dump | --tokenizer | --plot)
+        -f | --file | -o | --output | --ids | --dump | --tokenizer | --plot | --add | --dev)
             [ "$previous$command" = --idstokenize ] || {
                 compopt -o filenames
                 mapfile -t COMPREPLY < <(compgen -f -- "$word")
                 return
             } ;;
-        --draft)
+        --draft | -m | --model)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -W "$(_mote_models)" -- "$word"; compgen -d -- "$word"; compgen -f -X '!*.gguf' -- "$word")
             return ;;
@@ -38,10 +38,15 @@ _mote() {
             compopt -o filenames
             mapfile -t COMPREPLY < <(
                 case $command in
-                    run | chat | pull | rm | info | tokenize | detokenize | perplexity | bench) compgen -W "$(_mote_models)" -- "$word" ;;
+                    run | chat | pull | rm | info | tokenize | detokenize | perplexity | bench | train-head) compgen -W "$(_mote_models)" -- "$word" ;;
                 esac
                 compgen -d -- "$word"
-                if [ "$command" = convert ]; then compgen -f -X '!*.bin' -- "$word"; else compgen -f -X '!*.gguf' -- "$word"; fi
+                case $command in
+                    convert) compgen -f -X '!*.bin' -- "$word" ;;
+                    search) compgen -f -- "$word" ;;
+                    train-head) compgen -f -X '!*.gguf' -- "$word"; compgen -f -X '!*.[ct]sv' -- "$word" ;;
+                    *) compgen -f -X '!*.gguf' -- "$word" ;;
+                esac
             ) ;;
     esac
 }

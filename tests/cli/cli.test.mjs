@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { assertFails, begin, checkpoint, file, model, mote, sanitized, shape, shell, start, tokenizer } from './tiny.mjs';
 
-const COMMANDS = ['run', 'chat', 'pull', 'list', 'rm', 'info', 'tokenize', 'detokenize', 'perplexity', 'bench', 'convert', 'quantize'];
+const COMMANDS = ['run', 'chat', 'pull', 'list', 'rm', 'info', 'tokenize', 'detokenize', 'perplexity', 'bench', 'convert', 'quantize', 'search', 'train-head'];
 const greedy = ['--temp', '0'];
 const answer = (args, options) => {
     const result = mote(['run', model, ...greedy, ...args], options);
@@ -56,12 +56,14 @@ test('completion knows commands, options and values', { skip: shell('type -t com
     const script = new URL('../../share/completion/mote.bash', import.meta.url).pathname;
     const complete = (...words) => shell(`source ${script}; compopt() { :; }; COMP_WORDS=("$MOTE" ${words.map((word) => `'${word}'`).join(' ')});` +
         ` COMP_CWORD=${words.length}; _mote; echo "\${COMPREPLY[*]}"`).stdout.trim();
-    assert.equal(complete('r'), 'run rm');
+    assert.equal(complete('r'), 'run rm rerank');
+    assert.equal(complete('tr'), 'train-head');
     assert.equal(complete('help', 'det'), 'detokenize');
     assert.equal(complete('run', '--te'), '--temp');
     assert.equal(complete('run', 'x', '--kv', 'f'), 'f16 f32');
     assert.equal(complete('convert', 'tiny.b'), 'tiny.bin');
     assert.equal(complete('info', 'tiny.'), 'tiny.gguf');
+    assert.equal(complete('train-head', 'x', '--held'), '--held-out');
 });
 
 test('an unknown command suggests the nearest', () => {
