@@ -187,7 +187,7 @@ $(BUILD)/fuzz/pull: fuzz/pull_fuzz.c $(FUZZ_PULL_C) $(BUILD)/apps/cli/catalogue.
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -I$(BUILD)/apps/cli \
 		-o $@ $(filter %.c,$^) -lcurl -ljansson -larchive -lcrypto
-FUZZ_HF := base64 encode hf_config hf_convert hf_json hf_steps hf_tensors hf_tokenizer paths progress safetensors
+FUZZ_HF := base64 encode hf_config hf_convert hf_json hf_steps hf_tensors hf_tokenizer safetensors
 FUZZ_FILES_C := $(patsubst %,apps/cli/%.c,buffer convert gguf options print transcript $(FUZZ_HF)) $(sort $(wildcard host/posix/*.c))
 $(BUILD)/fuzz/files: fuzz/files_fuzz.c $(FUZZ_FILES_C) $(BUILD)/fuzz/core/libmote.a
 	@mkdir -p $(@D)

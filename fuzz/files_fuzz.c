@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * files_fuzz.c: files that commands read beside models: a saved conversation, and a llama2.c checkpoint with
- * its tokenizer. The first byte says which:
+ * files_fuzz.c: files that commands read beside models: a saved conversation, a llama2.c checkpoint with its
+ * tokenizer, and the folder of an encoder. The first byte says which:
  *
  *     0  JSON of a conversation
  *     1  u16 n, n bytes of checkpoint, the rest is the tokenizer
  *     2  seven bytes, the shape of a checkpoint of the right size, then the tokenizer
+ *     3  u16 n, n bytes of config.json, u16 n, n bytes of tokenizer.json, the rest is model.safetensors
  *
  * What is accepted must be sound: a conversation saves and loads as the same, a converted file has a
  * directory that the reader of GGUF accepts. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "apps/cli/cli.h"
 #include "apps/cli/convert.h"
+#include "apps/cli/hf_convert.h"
+#include "apps/cli/paths.h"
 #include "apps/cli/transcript.h"
 
 /* What the rest of the command gives the files under test. */
@@ -29,6 +34,30 @@ int cli_fail(int code, const char *format, ...) {
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     return code;
+}
+void cli_signals_end_reads(int yes) {
+    (void)yes;
+}
+char *cli_text(const char *format, ...) {
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    return n < 0 ? NULL : text;
+}
+int64_t cli_file_size(const char *path) {
+    return access(path, F_OK) ? -1 : 0;
+}
+void cli_progress_open(struct cli_progress *progress, const char *label, const char *unit, uint64_t total,
+                       uint64_t done) {
+    *progress = (struct cli_progress){.label = label, .unit = unit, .total = total, .done = done};
+}
+void cli_progress_move(struct cli_progress *progress, uint64_t done) {
+    progress->done = done;
+}
+void cli_progress_close(struct cli_progress *progress, int success) {
+    progress->quiet = success;
 }
 
 static void expect(int truth) {
@@ -70,24 +99,47 @@ static void read_conversation(const uint8_t *bytes, size_t n) {
     close(fd);
 }
 
+/* Whether what was made has a directory that the reader accepts; the vocabulary may still be refused (pieces
+ * that are there twice), what holds it may not. */
+static void expect_sound(void) {
+    struct mote_posix_map map;
+    uint64_t block_bytes;
+    mote_error error = {0};
+    expect(mote_posix_map_open(out_path(), &map));
+    mote_status status = mote_model_plan(map.bytes, map.n_bytes, &block_bytes, &error);
+    expect(status == MOTE_OK || strstr(error.text, "vocabulary") || strstr(error.text, "token") ||
+           status == MOTE_E_UNSUPPORTED);
+    mote_posix_map_close(&map);
+}
+
 static void convert(const uint8_t *checkpoint, size_t n_checkpoint, const uint8_t *tokenizer,
                     size_t n_tokenizer) {
     char checkpoint_path[32], tokenizer_path[32];
     int fds[2] = {put_file(checkpoint, n_checkpoint, checkpoint_path),
                   put_file(tokenizer, n_tokenizer, tokenizer_path)};
-    if (cli_convert_checkpoint(checkpoint_path, tokenizer_path, out_path()) == CLI_OK) {
-        struct mote_posix_map map;
-        uint64_t block_bytes;
-        mote_error error = {0};
-        expect(mote_posix_map_open(out_path(), &map));
-        /* the vocabulary may still be refused (pieces that are there twice), what holds it may not */
-        mote_status status = mote_model_plan(map.bytes, map.n_bytes, &block_bytes, &error);
-        expect(status == MOTE_OK || strstr(error.text, "vocabulary") || strstr(error.text, "token") ||
-               status == MOTE_E_UNSUPPORTED);
-        mote_posix_map_close(&map);
-    }
+    if (cli_convert_checkpoint(checkpoint_path, tokenizer_path, out_path()) == CLI_OK) expect_sound();
     for (int i = 0; i < 2; i++)
         close(fds[i]);
+}
+
+/* The folder is there from the first time on; its files are written anew. */
+static void convert_folder(const uint8_t *bytes, size_t n) {
+    static const char *const names[] = {"config.json", "tokenizer.json", "model.safetensors"};
+    char dir[64], path[128];
+    snprintf(dir, sizeof dir, "/dev/shm/mote-folder-fuzz-%d", (int)getpid());
+    expect(!mkdir(dir, 0700) || errno == EEXIST);
+    for (int i = 0; i < 3; i++) {
+        size_t size = i == 2 ? n : n < 2 ? 0 : bytes[0] | (size_t)bytes[1] << 8;
+        if (i < 2 && n >= 2) bytes += 2, n -= 2;
+        if (size > n) size = n;
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        FILE *file = fopen(path, "wb");
+        expect(file && fwrite(bytes, 1, size, file) == size && !fclose(file));
+        bytes += size;
+        n -= size;
+    }
+    struct cli_hf_request request = {.folder = dir, .out = out_path(), .name = "fuzz", .quiet = 1};
+    if (cli_hf_convert(&request) == CLI_OK) expect_sound();
 }
 
 /* A checkpoint of zeros as large as its header asks for. */
@@ -112,7 +164,9 @@ static void convert_shape(const uint8_t *shape, const uint8_t *tokenizer, size_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     if (n < 9) return -1;
-    if (bytes[0] % 3 == 0) {
+    if (bytes[0] == 3) {
+        convert_folder(bytes + 1, n - 1);
+    } else if (bytes[0] % 3 == 0) {
         read_conversation(bytes + 1, n - 1);
     } else if (bytes[0] % 3 == 1) {
         size_t n_checkpoint = bytes[1] | (size_t)bytes[2] << 8;

@@ -14,6 +14,7 @@
 #include "apps/cli/catalogue.h"
 #include "apps/cli/convert.h"
 #include "apps/cli/head.h"
+#include "apps/cli/hf_convert.h"
 #include "apps/cli/npm.h"
 #include "apps/cli/source.h"
 #include "apps/cli/url.h"
@@ -28,6 +29,9 @@ int cli_pull(int argc, char **argv) {
 }
 int cli_convert_checkpoint(const char *checkpoint, const char *tokenizer, const char *out) {
     return checkpoint && tokenizer && out ? CLI_FAILED : CLI_OK;
+}
+int cli_hf_convert(const struct cli_hf_request *request) {
+    return request->folder && request->out ? CLI_FAILED : CLI_OK;
 }
 
 static void expect(int truth) {
