@@ -169,6 +169,7 @@ static int train(struct job *job, const char *model) {
                                      .seed = job->request->seed,
                                      .balanced = job->request->balanced};
     if (!code) code = cli_head_report(&report, job->request->json);
+    fflush(stdout); /* before what stderr tells */
     if (!code && !job->encoding->quiet && examples->n_skipped)
         fprintf(stderr, "mote: %zu rows without a label were left out\n", examples->n_skipped);
     if (!code) cli_encoder_report(&job->encoder, job->encoding);

@@ -107,11 +107,11 @@ static void print_text(const struct cli_head_report *report, const struct counts
     printf("held out: %zu of %zu right, %.1f %% (always the most frequent label: %.1f %%)\n\n",
            counts->n_right, counts->n_all, 100 * share(counts->n_right, counts->n_all),
            100 * share(counts->n_usual, counts->n_all));
-    printf("%-*s  precision  recall     F1      n\n", places, "label");
+    printf("%-*s  precision   recall     F1      n\n", places, "label");
     for (uint32_t i = 0; i < counts->n; i++) {
         struct fate f = fate_of(counts, i);
         print_label(examples->labels[i], places);
-        printf("     %5.1f %%  %4.1f %%  %5.3f  %5zu\n", 100 * f.precision, 100 * f.recall, f.f1, f.has);
+        printf("     %5.1f %%  %5.1f %%  %5.3f  %5zu\n", 100 * f.precision, 100 * f.recall, f.f1, f.has);
     }
     if (counts->n <= WIDEST_MATRIX)
         print_matrix(examples, counts, places);
