@@ -5,8 +5,8 @@
  *     {"index":0,"labels":[{"label":"positive","score":0.98},{"label":"negative","score":0.02}]}
  *
  * The labels of a text stand with the highest score first. Scores are the softmax of the logits: they add up to
- * 1, one label is right; with --multi, and for a head of one label, the sigmoid of each: any number of them may
- * be right. A head that judges tokens gives entities, in the order of the text, with their bytes in it:
+ * 1, one label is right; with --multi, where the file says so (mote.head.many_labels), and for a head of one
+ * label, the sigmoid of each: any number of them may be right. A head that judges tokens gives entities, in the order of the text, with their bytes in it:
  *
  *     {"index":0,"entities":[{"label":"LOC","score":0.99,"start":4,"end":9,"text":"Paris"}]}
  *
@@ -49,7 +49,7 @@ struct score {
 struct work {
     const struct request *request;
     struct cli_encoder encoder;
-    int csv;
+    int csv, multi;
     double threshold;
     struct score *scores; /* [n_labels] */
     struct cli_entities entities;
@@ -112,7 +112,7 @@ static int descending(const void *a, const void *b) {
 /* The scores of all labels, the highest first. A logit that is no number counts as the lowest. */
 static void judge(const struct work *work, const float *logits) {
     uint32_t n = work->encoder.model.info.n_labels;
-    int each = work->request->multi || n == 1;
+    int each = work->multi || n == 1;
     double most = -INFINITY, sum = 0;
     for (uint32_t i = 0; i < n; i++) {
         float logit = isnan(logits[i]) ? -INFINITY : logits[i];
@@ -237,6 +237,18 @@ static int parse(int argc, char **argv, struct request *request, const char **mo
     return CLI_PARSED;
 }
 
+/* Whether the file says that its labels are judged one by one. */
+static int says_multi(const mote_model *model, uint32_t n_keys) {
+    static const char name[] = "mote.head.many_labels";
+    mote_text key;
+    char value[16];
+    for (uint32_t i = 0; i < n_keys; i++)
+        if (!mote_model_key(model, i, &key, value, sizeof value) && key.n == sizeof name - 1 &&
+            !memcmp(key.data, name, key.n))
+            return !strcmp(value, "true");
+    return 0;
+}
+
 static int start(struct work *work) {
     const mote_model_info *info = &work->encoder.model.info;
     struct cli_encoder_want want = {.labels = 1, .texts = info->labels_tokens, .pooling = info->pooling};
@@ -245,8 +257,9 @@ static int start(struct work *work) {
     if (code) return code;
     if (info->labels_tokens && (work->request->top || work->request->multi))
         return cli_fail(CLI_USAGE, "classify: this model judges tokens: --top and --multi are for texts");
+    work->multi = work->request->multi || says_multi(work->encoder.model.model, info->n_keys);
     work->threshold = work->request->threshold;
-    if (work->threshold < 0) work->threshold = work->request->multi ? 0.5 : 0;
+    if (work->threshold < 0) work->threshold = work->multi ? 0.5 : 0;
     work->scores = calloc(info->n_labels, sizeof *work->scores);
     return work->scores ? CLI_OK : cli_fail(CLI_MEMORY, "not enough memory");
 }

@@ -20,6 +20,9 @@ _mote() {
         --cpu) mapfile -t COMPREPLY < <(compgen -W 'scalar avx2 avxvnni avx512 avx512vnni native' -- "$word"); return ;;
         --type) mapfile -t COMPREPLY < <(compgen -W 'F32 F16 Q8_0' -- "$word"); return ;;
         --pooling) mapfile -t COMPREPLY < <(compgen -W 'mean cls last none' -- "$word"); return ;;
+        --format)
+            mapfile -t COMPREPLY < <(compgen -W "jsonl $([ "$command" = embed ] && echo npy f32 || echo csv)" -- "$word")
+            return ;;
         --kv) mapfile -t COMPREPLY < <(compgen -W 'f16 f32 q8_0 q4_0' -- "$word"); return ;;
         -f | --file | -o | --output | --ids | --dump | --tokenizer | --plot | --add | --dev)
             [ "$previous$command" = --idstokenize ] || {
@@ -38,12 +41,13 @@ _mote() {
             compopt -o filenames
             mapfile -t COMPREPLY < <(
                 case $command in
-                    run | chat | pull | rm | info | tokenize | detokenize | perplexity | bench | train-head) compgen -W "$(_mote_models)" -- "$word" ;;
+                    run | chat | pull | rm | embed | classify | rerank | info | tokenize | detokenize | perplexity | bench | train-head) compgen -W "$(_mote_models)" -- "$word" ;;
                 esac
                 compgen -d -- "$word"
                 case $command in
                     convert) compgen -f -X '!*.bin' -- "$word" ;;
                     search) compgen -f -- "$word" ;;
+                    embed | classify | rerank) if [ "$COMP_CWORD" = 2 ]; then compgen -f -X '!*.gguf' -- "$word"; else compgen -f -- "$word"; fi ;;
                     train-head) compgen -f -X '!*.gguf' -- "$word"; compgen -f -X '!*.[ct]sv' -- "$word" ;;
                     *) compgen -f -X '!*.gguf' -- "$word" ;;
                 esac

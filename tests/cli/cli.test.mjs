@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { assertFails, begin, checkpoint, file, model, mote, sanitized, shape, shell, start, tokenizer } from './tiny.mjs';
 
-const COMMANDS = ['run', 'chat', 'pull', 'list', 'rm', 'info', 'tokenize', 'detokenize', 'perplexity', 'bench', 'convert', 'quantize', 'search', 'train-head'];
+const COMMANDS = ['run', 'chat', 'pull', 'list', 'rm', 'embed', 'classify', 'rerank', 'info', 'tokenize', 'detokenize', 'perplexity', 'bench', 'convert', 'quantize', 'search', 'train-head'];
 const greedy = ['--temp', '0'];
 const answer = (args, options) => {
     const result = mote(['run', model, ...greedy, ...args], options);
@@ -58,6 +58,10 @@ test('completion knows commands, options and values', { skip: shell('type -t com
         ` COMP_CWORD=${words.length}; _mote; echo "\${COMPREPLY[*]}"`).stdout.trim();
     assert.equal(complete('r'), 'run rm rerank');
     assert.equal(complete('tr'), 'train-head');
+    assert.equal(complete('embed', 'x', '--pooling', 'm'), 'mean');
+    assert.equal(complete('embed', 'x', '--format', ''), 'jsonl npy f32');
+    assert.equal(complete('classify', 'x', '--format', 'c'), 'csv');
+    assert.equal(complete('embed', 'x', 'tiny.b'), 'tiny.bin');
     assert.equal(complete('help', 'det'), 'detokenize');
     assert.equal(complete('run', '--te'), '--temp');
     assert.equal(complete('run', 'x', '--kv', 'f'), 'f16 f32');

@@ -199,6 +199,8 @@ test('classify: --multi and a head of one label judge each by itself', () => {
     });
     const likely = json(ok(['classify', odd, 'lines', '--multi']));
     assert.deepEqual(likely, each.map((row) => ({ ...row, labels: row.labels.filter((label) => label.score >= 0.5) })));
+    const many = make('many.gguf', { labels: ['a,b', 'c"d', '', 'two\nlines'], dense: true, many: true }); // the file asks for it
+    assert.deepEqual(json(ok(['classify', many, 'lines'])), likely);
     for (const { labels } of json(ok(['classify', one, 'lines']))) {
         assert.equal(labels[0].label, 'good');
         assert.ok(labels.length === 1 && labels[0].score > 0 && labels[0].score < 1);

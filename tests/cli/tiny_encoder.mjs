@@ -127,7 +127,7 @@ function q8(values) {
 }
 
 export function encoder({ dim = 32, ffn = 64, layers = 2, heads = 4, context = 64, types = 2, pooling = 'mean', type = 'F32',
-    labels = [], tokens = false, dense = false, activation, normalize, seed = 1 } = {}) {
+    labels = [], tokens = false, dense = false, many = false, activation, normalize, seed = 1 } = {}) {
     const random = randomly(seed);
     const V = vocabulary.length;
     const tensors = [];
@@ -192,5 +192,6 @@ export function encoder({ dim = 32, ffn = 64, layers = 2, heads = 4, context = 6
     if (activation) keys.push(['mote.head.activation', STRING, activation]);
     if (normalize) keys.push(['mote.head.normalize', BOOL, true]);
     if (tokens) keys.push(['mote.head.tokens', BOOL, true]);
+    if (many) keys.push(['mote.head.many_labels', BOOL, true]);
     return gguf(keys, tensors);
 }
