@@ -242,5 +242,5 @@ const char *cli_encoding_type(const char *name, size_t n, uint32_t n_dims, const
     if (n_dims < 2 || n <= 7 || memcmp(name + n - 7, ".weight", 7) != 0 || !memcmp(name, "cls.", 4) ||
         memmem(name, n, "_norm.weight", 12) || memmem(name, n, "token_types", 11))
         return NULL;
-    return memmem(name, n, "position_embd", 13) && strcmp(type, "F32") ? "F16" : type;
+    return memmem(name, n, "position_embd", 13) && strcmp(type, "F32") != 0 ? "F16" : type;
 }

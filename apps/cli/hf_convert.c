@@ -246,7 +246,7 @@ static int save(struct job *job) {
     for (size_t i = 0; i < job->tensors.n; i++)
         total += bytes_of(encoding_of(job, &job->tensors.list[i]), elements(&job->tensors.list[i]));
     job->values = malloc(PIECE * sizeof *job->values);
-    job->blocks = malloc(PIECE * sizeof(float));
+    job->blocks = malloc((size_t)PIECE * 4); /* F32, the widest */
     if (!code && (!job->values || !job->blocks)) code = cli_fail(CLI_MEMORY, "not enough memory");
     if (!code) {
         cli_progress_open(&job->progress, "convert", "B", total, 0);

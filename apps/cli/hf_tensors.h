@@ -22,7 +22,7 @@ struct cli_hf_tensors {
 /* Finds all tensors of the model, in the order in which they are to be written, and checks their shapes and
  * types. A tensor that has no place in the model is an error, but for heads that pretraining leaves behind.
  * Close it in any case. */
-int cli_hf_tensors_open(struct cli_hf_tensors *tensors, const struct cli_hf_config *config,
+int cli_hf_tensors_open(struct cli_hf_tensors *out, const struct cli_hf_config *config,
                         const struct cli_safetensors *files);
 void cli_hf_tensors_close(struct cli_hf_tensors *tensors);
 

@@ -54,11 +54,13 @@ static int read_names(struct cli_hf_tokenizer *t, json_t *vocab) {
     return CLI_OK;
 }
 
+static int is_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
 static int is_byte(const struct cli_hf_token *token) {
-    static const char digits[] = "0123456789ABCDEF";
     const char *text = token->text;
-    return token->n == 6 && !memcmp(text, "<0x", 3) && text[5] == '>' && memchr(digits, text[3], 16) &&
-           memchr(digits, text[4], 16);
+    return token->n == 6 && !memcmp(text, "<0x", 3) && is_hex(text[3]) && is_hex(text[4]) && text[5] == '>';
 }
 
 /* [[token, score], …] */

@@ -19,9 +19,7 @@ static const char *const texts[] = {
     "The pump stops when its inlet pressure falls below 0.4 bar for more than ten seconds.",
     "error: cannot open /dev/ttyUSB0: permission denied (is the user in the group dialout?)",
     "How do I return a parcel that was sent to the wrong address?",
-    "In spring the river rises over the meadows, and for some weeks the village is an island; the post comes "
-    "by boat, "
-    "the children row to school, and the cows are kept in the barn on the hill until the water has gone.",
+    "In spring the river rises over the meadows, and for some weeks the village is an island.",
     "Der Zug nach Basel fährt heute von Gleis sieben.",
     "Il fait froid ce matin, mais le soleil revient.",
     "¿Dónde está la estación de autobuses?",

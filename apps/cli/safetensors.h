@@ -39,13 +39,13 @@ struct cli_safetensors {
 
 /* Opens model.safetensors, the shards that model.safetensors.index.json names, or the only *.safetensors of
  * the folder. Zero the struct first; close it in any case. */
-int cli_safetensors_open(struct cli_safetensors *tensors, const char *folder);
-void cli_safetensors_close(struct cli_safetensors *tensors);
+int cli_safetensors_open(struct cli_safetensors *all, const char *folder);
+void cli_safetensors_close(struct cli_safetensors *all);
 
 /* NULL if there is none of that name. */
-const struct cli_safe_tensor *cli_safetensors_find(const struct cli_safetensors *tensors, const char *name);
+const struct cli_safe_tensor *cli_safetensors_find(const struct cli_safetensors *all, const char *name);
 
 /* Elements [first, first + n) of a tensor of one of the three types, as f32. */
-void cli_safe_read(const struct cli_safe_tensor *tensor, uint64_t first, uint64_t n, float *out);
+void cli_safe_read(const struct cli_safe_tensor *t, uint64_t first, uint64_t n, float *out);
 
 #endif
