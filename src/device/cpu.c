@@ -58,6 +58,7 @@ static void embed(void *argument, uint32_t i, uint32_t worker) {
                     d->work + worker * d->work_bytes);
 }
 
+#if !defined(MOTE_NO_DECODERS)
 static void norm(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
@@ -65,6 +66,8 @@ static void norm(void *argument, uint32_t i, uint32_t worker) {
     d->kernels.rms_norm(row_of(s, s->op->a, i), (const float *)(const void *)s->op->weight->data,
                         d->program->width[s->op->a], d->config->norm_eps, row_of(s, s->op->out, i));
 }
+
+#endif
 
 static void rope(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
@@ -84,6 +87,8 @@ static void swiglu(void *argument, uint32_t i, uint32_t worker) {
                       row_of(s, s->op->out, i));
 }
 
+#if !defined(MOTE_NO_DECODERS)
+
 static void add(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
@@ -98,6 +103,8 @@ static void select_row(void *argument, uint32_t i, uint32_t worker) {
     memcpy(row_of(s, s->op->out, i), row_of(s, s->op->a, s->wanted[i]),
            s->device->program->width[s->op->out] * sizeof(float));
 }
+
+#endif
 
 #if !defined(MOTE_NO_ENCODERS)
 
@@ -373,6 +380,7 @@ static const struct mote_kernel_weight *weight_of(const struct mote_device_cpu *
 #if !defined(MOTE_NO_ENCODERS)
     if (d->packed) return &d->packed[op - d->program->ops];
 #endif
+    (void)d;
     return op->weight;
 }
 
@@ -548,7 +556,7 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->head_bytes = mote_kernel_page_bytes(d->kv_type, config->n_head_dim);
     /* an encoder's layers share one place: program/bert.c */
     d->page_bytes =
-        d->head_bytes * config->n_kv_heads * (config->family == MOTE_MODEL_BERT ? 1 : config->n_layers);
+        d->head_bytes * config->n_kv_heads * (mote_model_is_encoder(config) ? 1 : config->n_layers);
     d->most_queries = shared > QUERIES ? shared : QUERIES;
     d->cache = mote_base_arena_take(arena, d->n_pages, d->page_bytes);
     for (uint32_t v = 0; v < MOTE_PROGRAM_VALUES; v++) {
@@ -570,7 +578,7 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->work_bytes = products > attends ? products : attends;
     d->work = mote_base_arena_take(arena, d->n_workers, d->work_bytes);
 #if !defined(MOTE_NO_ENCODERS)
-    if (config->family == MOTE_MODEL_BERT) pack(d, arena);
+    if (mote_model_is_encoder(config)) pack(d, arena);
 #endif
     if (arena->failed) return MOTE_E_MEMORY;
     if (d->frequency)

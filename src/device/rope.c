@@ -33,6 +33,16 @@ static float ramp(const struct mote_model_rope *rope, uint32_t i) {
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
+/* Encoders are not stretched so: their builds leave it out, and refuse the keys (model/config.c). */
+static int is_yarn(const struct mote_model_rope *rope) {
+#if defined(MOTE_NO_DECODERS)
+    (void)rope;
+    return 0;
+#else
+    return rope->scaling == MOTE_MODEL_ROPE_YARN;
+#endif
+}
+
 void mote_device_rope_open(const struct mote_model_rope *rope, const struct mote_kernel_weight *factors,
                            double *frequency, float *magnitude) {
     const float *given = (const float *)(const void *)factors->data;
@@ -40,14 +50,14 @@ void mote_device_rope_open(const struct mote_model_rope *rope, const struct mote
     for (uint32_t i = 0; i < rope->n_rot / 2; i++) {
         double f = mote_base_pow(rope->base, -2.0 * i / rope->n_rot);
         if (rope->scaling == MOTE_MODEL_ROPE_LINEAR) f /= rope->factor;
-        if (rope->scaling == MOTE_MODEL_ROPE_YARN) {
+        if (is_yarn(rope)) {
             double share = ramp(rope, i);
             f *= share / rope->factor + (1 - share);
         }
         if (given) f /= given[i];
         frequency[i] = f;
     }
-    if (rope->scaling == MOTE_MODEL_ROPE_YARN && rope->factor > 1)
+    if (is_yarn(rope) && rope->factor > 1)
         *magnitude *= 1 + 0.1f * mote_base_log(rope->factor);
 }
 

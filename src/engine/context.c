@@ -24,7 +24,7 @@ static mote_status settle(const mote_model *model, const mote_context_options *o
         return mote_base_fail(error, MOTE_E_UNSUPPORTED, 0, "the file has a vocabulary but no weights");
     c->model = model;
 #if !defined(MOTE_NO_ENCODERS)
-    if (model->config.family == MOTE_MODEL_BERT) return mote_engine_settle_encoder(options, c, error);
+    if (mote_model_is_encoder(&model->config)) return mote_engine_settle_encoder(options, c, error);
 #endif
     c->n_positions = options->n_positions ? options->n_positions : model->config.n_context;
     c->n_sessions = options->n_sessions ? options->n_sessions : 1;
@@ -51,7 +51,7 @@ static mote_status settle(const mote_model *model, const mote_context_options *o
 static mote_status take(struct mote_context *c, const mote_host *host, struct mote_base_arena *arena) {
     uint64_t n_vocab = c->model->config.n_vocab;
 #if !defined(MOTE_NO_ENCODERS)
-    if (c->model->config.family == MOTE_MODEL_BERT) {
+    if (mote_model_is_encoder(&c->model->config)) {
         mote_engine_take_encoder(c, arena);
         return mote_device_cpu_open(&c->model->program, &c->model->config, &c->model->weights, host, arena,
                                     &c->device);

@@ -53,7 +53,7 @@ void mote_engine_take_encoder(mote_context *c, struct mote_base_arena *arena) {
 static mote_status check(const mote_context *c, const mote_sequence *sequences, size_t n,
                          mote_pooling pooling, const float *labels, mote_error *error) {
     const struct mote_model_config *config = &c->model->config;
-    if (config->family != MOTE_MODEL_BERT)
+    if (!mote_model_is_encoder(config))
         return mote_base_fail(error, MOTE_E_ARGUMENT, 0, "the model is not an encoder");
     if ((unsigned)pooling > MOTE_POOLING_LAST)
         return mote_base_fail(error, MOTE_E_ARGUMENT, 0, "there is no pooling %u", (uint64_t)pooling);

@@ -133,7 +133,7 @@ void mote_model_describe(const mote_model *model, mote_model_info *info) {
         .add_eos = model->has_tokenizer && mote_text_adds_eos(model->vocab),
         .rope_base = c->rope.base,
         .rope_scaling = scaling_name(model),
-        .is_encoder = c->family == MOTE_MODEL_BERT,
+        .is_encoder = mote_model_is_encoder(c),
         .pooling = c->encoder.pooling,
         .n_labels = c->encoder.n_labels,
         .labels_tokens = c->encoder.judges_tokens,

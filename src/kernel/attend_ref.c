@@ -22,6 +22,8 @@ static void keep_f32(const float *key, const float *value, uint32_t head_dim, ui
     memcpy(values, value, head_dim * sizeof *values);
 }
 
+#if !defined(MOTE_NO_DECODERS) /* encoders keep floats */
+
 static void keep_f16(const float *key, const float *value, uint32_t head_dim, uint32_t at, void *page) {
     struct mote_kernel_page_layout l = mote_kernel_page_describe(MOTE_KV_F16, head_dim);
     uint16_t *keys = page, *values = keys + l.values / sizeof(uint16_t) + (uint64_t)at * l.padded;
@@ -90,6 +92,8 @@ static void keep_q8_0(const float *key, const float *value, uint32_t head_dim, u
 static void keep_q4_0(const float *key, const float *value, uint32_t head_dim, uint32_t at, void *page) {
     keep_quantized(MOTE_KV_Q4_0, key, value, head_dim, at, page);
 }
+
+#endif
 
 /* ---- reading ---- */
 
@@ -207,10 +211,12 @@ static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float 
 }
 
 void mote_kernel_keep_overlay__ref(struct mote_kernels *table) {
-    table->keep[MOTE_KV_F16] = keep_f16;
     table->keep[MOTE_KV_F32] = keep_f32;
+#if !defined(MOTE_NO_DECODERS)
+    table->keep[MOTE_KV_F16] = keep_f16;
     table->keep[MOTE_KV_Q8_0] = keep_q8_0;
     table->keep[MOTE_KV_Q4_0] = keep_q4_0;
+#endif
     table->attend_end = attend_end;
 }
 

@@ -13,18 +13,24 @@
 
 #include "kernel/kernel.h"
 
-/* The quantized types, each with a decoder mote_kernel_decode_<lower>__ref. X(NAME, lower) */
-#define MOTE_KERNEL_DECODE_LIST(X)                                                                           \
+/* The quantized types, each with a decoder mote_kernel_decode_<lower>__ref. X(NAME, lower). Builds for encoders
+ * alone have the few that encoders are stored in. */
+#define MOTE_KERNEL_DECODE_FEW(X)                                                                            \
     X(Q4_0, q4_0)                                                                                            \
     X(Q4_1, q4_1)                                                                                            \
     X(Q5_0, q5_0)                                                                                            \
     X(Q5_1, q5_1)                                                                                            \
     X(Q8_0, q8_0)                                                                                            \
-    X(Q2_K, q2_k)                                                                                            \
-    X(Q3_K, q3_k)                                                                                            \
     X(Q4_K, q4_k)                                                                                            \
     X(Q5_K, q5_k)                                                                                            \
-    X(Q6_K, q6_k)                                                                                            \
+    X(Q6_K, q6_k)
+#if defined(MOTE_NO_DECODERS)
+#define MOTE_KERNEL_DECODE_LIST MOTE_KERNEL_DECODE_FEW
+#else
+#define MOTE_KERNEL_DECODE_LIST(X)                                                                           \
+    MOTE_KERNEL_DECODE_FEW(X)                                                                                \
+    X(Q2_K, q2_k)                                                                                            \
+    X(Q3_K, q3_k)                                                                                            \
     X(IQ1_S, iq1_s)                                                                                          \
     X(IQ1_M, iq1_m)                                                                                          \
     X(IQ2_XXS, iq2_xxs)                                                                                      \
@@ -37,6 +43,11 @@
     X(TQ1_0, tq1_0)                                                                                          \
     X(TQ2_0, tq2_0)                                                                                          \
     X(MXFP4, mxfp4)
+#endif
+
+/* Bit n: type number n has a decoder. */
+#define MOTE_KERNEL_DECODE_BIT(NAME, lower) | (uint64_t)1 << MOTE_TYPE_##NAME
+#define MOTE_KERNEL_DECODED                 (0 MOTE_KERNEL_DECODE_LIST(MOTE_KERNEL_DECODE_BIT))
 
 #define MOTE_KERNEL_DECODE_REF(NAME, lower) mote_kernel_decode mote_kernel_decode_##lower##__ref;
 MOTE_KERNEL_DECODE_LIST(MOTE_KERNEL_DECODE_REF)

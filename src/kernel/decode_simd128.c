@@ -79,7 +79,7 @@ PART void blocks_of_32(const struct block_type *type, const uint8_t *p, uint32_t
 }
 
 #define BLOCK_TYPE(lower, bytes, table, has_min, fifth_bit)                                                  \
-    static void decode_##lower(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min) {   \
+    PART void decode_##lower(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min) {     \
         static const struct block_type type = {bytes, table, has_min, fifth_bit};                            \
         blocks_of_32(&type, p, n_blocks, q, scale, min);                                                     \
     }
@@ -89,7 +89,7 @@ BLOCK_TYPE(q5_0, 22, plain, 0, 1)
 BLOCK_TYPE(q5_1, 24, plain + 16, 1, 1)
 BLOCK_TYPE(iq4_nl, 18, mote_kernel_nonlinear, 0, 0)
 
-static void decode_mxfp4(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
+PART void decode_mxfp4(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min) {
     (void)min;
     for (; n_blocks; n_blocks--, p += 17, q += 32) {
         *scale++ = mote_kernel_e8m0_half(*p);
@@ -137,7 +137,7 @@ PART void values(const struct superblock_type *type, const uint8_t *p, int8_t *q
 }
 
 #define SUPERBLOCKS(lower)                                                                                   \
-    static void decode_##lower(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min)
+    PART void decode_##lower(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *scale, float *min)
 /* One superblock after the other, of a type with so many scales. */
 #define EACH(n_bytes, n_scales)                                                                              \
     (void)min;                                                                                               \

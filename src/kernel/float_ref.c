@@ -103,15 +103,20 @@ static void add(const float *a, const float *b, uint32_t n, float *y) {
         y[i] = a[i] + b[i];
 }
 
+#if !defined(MOTE_NO_DECODERS)
 static void to_f16(const float *x, uint32_t n, uint16_t *y) {
     for (uint32_t i = 0; i < n; i++)
         y[i] = mote_base_f16_from_f32(x[i]);
 }
 
+#endif
+
 void mote_kernel_light_overlay__ref(struct mote_kernels *table) {
     table->rope = rope;
     table->add = add;
+#if !defined(MOTE_NO_DECODERS)
     table->to_f16 = to_f16;
+#endif
 }
 
 void mote_kernel_float_overlay__ref(struct mote_kernels *table) {

@@ -113,6 +113,7 @@ INLINE void store_part(float *p, vector v, uint32_t n) {
         memcpy(p, &v, n * sizeof *p);
 }
 
+#if !defined(MOTE_NO_DECODERS)
 static void rms_norm(const float *x, const float *weight, uint32_t n, float eps, float *y) {
     struct lanes sum = {0};
     add_products(&sum, x, x, n);
@@ -124,6 +125,8 @@ static void rms_norm(const float *x, const float *weight, uint32_t n, float eps,
         store_part(y + i, wasm_f32x4_mul(v, load_part(weight + i, bytes)), n - i);
     }
 }
+
+#endif
 
 INLINE vector plus(vector a, float b) {
     return wasm_f32x4_add(a, wasm_f32x4_splat(b));
@@ -292,6 +295,8 @@ static void attend_f32(const struct mote_kernel_attention *a, uint32_t first, ui
     attend(MOTE_KV_F32, a, first, n, pages, n_positions);
 }
 
+#if !defined(MOTE_NO_DECODERS)
+
 static void attend_f16(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                        const void *const *pages, uint32_t n_positions) {
     attend(MOTE_KV_F16, a, first, n, pages, n_positions);
@@ -307,16 +312,20 @@ static void attend_q4_0(const struct mote_kernel_attention *a, uint32_t first, u
     attend(MOTE_KV_Q4_0, a, first, n, pages, n_positions);
 }
 
+#endif
+
 void mote_kernel_float_overlay__simd128(struct mote_kernels *table) {
     table->dot_f32 = dot_f32;
     table->dot_f16 = dot_f16;
     table->dot_bf16 = dot_bf16;
-    table->rms_norm = rms_norm;
     table->swiglu = swiglu;
     table->attend[MOTE_KV_F32] = attend_f32;
+#if !defined(MOTE_NO_DECODERS)
+    table->rms_norm = rms_norm;
     table->attend[MOTE_KV_F16] = attend_f16;
     table->attend[MOTE_KV_Q8_0] = attend_q8_0;
     table->attend[MOTE_KV_Q4_0] = attend_q4_0;
+#endif
 }
 
 #endif

@@ -26,6 +26,7 @@ static const struct mote_format_key *find(const struct source *s, const char *re
     return mote_format_find_key(s->file, (mote_text){name, n});
 }
 
+#if !defined(MOTE_NO_ENCODERS)
 /* A key by its whole name, or NULL. */
 static const struct mote_format_key *find_named(const struct source *s, const char *name) {
     size_t n = 0;
@@ -33,6 +34,8 @@ static const struct mote_format_key *find_named(const struct source *s, const ch
         n++;
     return mote_format_find_key(s->file, (mote_text){name, n});
 }
+
+#endif
 
 static const struct mote_format_key *need(struct source *s, const char *rest) {
     const struct mote_format_key *key = find(s, rest);
@@ -86,11 +89,13 @@ static void read_rope(struct source *s, const struct mote_model_config *config,
     rope->style = MOTE_KERNEL_ROPE_PAIR;
     rope->n_rot = count(s, "rope.dimension_count", config->n_head_dim, 2, config->n_head_dim);
     rope->base = number(s, "rope.freq_base", 10000.0f, 1, 1e12f);
+#if !defined(MOTE_NO_DECODERS)
     rope->original_context =
         count(s, "rope.scaling.original_context_length", config->n_context, 1, INT32_MAX);
-    rope->attention_factor = number(s, "rope.scaling.attn_factor", 1.0f, 1e-3f, 1e6f);
     rope->beta_fast = number(s, "rope.scaling.yarn_beta_fast", 32.0f, 1e-3f, 1e6f);
     rope->beta_slow = number(s, "rope.scaling.yarn_beta_slow", 1.0f, 1e-3f, 1e6f);
+#endif
+    rope->attention_factor = number(s, "rope.scaling.attn_factor", 1.0f, 1e-3f, 1e6f);
     rope->factor = 1;
     rope->scaling = MOTE_MODEL_ROPE_NONE;
     if (!s->status && rope->n_rot % 2)
@@ -109,8 +114,10 @@ static void read_rope(struct source *s, const struct mote_model_config *config,
     if (is(type, "none")) return;
     if (is(type, "linear"))
         rope->scaling = MOTE_MODEL_ROPE_LINEAR;
+#if !defined(MOTE_NO_DECODERS)
     else if (is(type, "yarn"))
         rope->scaling = MOTE_MODEL_ROPE_YARN;
+#endif
     else {
         s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, key->offset,
                                    "rope scaling '%t' is not supported", type);
@@ -200,6 +207,7 @@ mote_text mote_model_label_name(const struct mote_format_file *file, uint32_t i)
 
 #endif
 
+#if !defined(MOTE_NO_DECODERS)
 static void configure_llama(struct source *s, struct mote_model_config *c) {
     c->family = MOTE_MODEL_LLAMA;
     c->norm_eps = number(s, "attention.layer_norm_rms_epsilon", 0, 1e-12f, 1.0f);
@@ -207,6 +215,8 @@ static void configure_llama(struct source *s, struct mote_model_config *c) {
         s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, 0, "mixtures of experts are not supported");
     read_rope(s, c, &c->rope);
 }
+
+#endif
 
 /* Fills in what the family alone knows; NULL: the architecture is not supported. */
 typedef void configure_family(struct source *s, struct mote_model_config *c);

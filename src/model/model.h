@@ -88,6 +88,20 @@ enum mote_model_slot {
     MOTE_MODEL_LAYER_SLOTS,
 };
 
+/* Whether texts are read whole. Builds for one kind of model know it when they are compiled, and keep nothing of what
+ * the other kind needs. */
+static inline int mote_model_is_encoder(const struct mote_model_config *config) {
+#if defined(MOTE_NO_ENCODERS)
+    (void)config;
+    return 0;
+#elif defined(MOTE_NO_DECODERS)
+    (void)config;
+    return 1;
+#else
+    return config->family == MOTE_MODEL_BERT;
+#endif
+}
+
 struct mote_model_layer {
     struct mote_kernel_weight slot[MOTE_MODEL_LAYER_SLOTS];
 };

@@ -86,10 +86,12 @@ enum mote_text_kind mote_model_vocabulary_kind(const struct mote_format_file *fi
                                                const struct mote_format_key *key) {
     mote_text model;
     if (mote_format_string(file, key, &model, NULL)) return 0;
+#ifndef MOTE_NO_DECODERS
     if (equal(model, "llama")) return MOTE_TEXT_SPM;
+#endif
     if (equal(model, "gpt2")) return MOTE_TEXT_BPE;
-    if (equal(model, "bert")) return MOTE_TEXT_WPM;
 #ifndef MOTE_NO_ENCODERS
+    if (equal(model, "bert")) return MOTE_TEXT_WPM;
     if (equal(model, "t5")) return MOTE_TEXT_UNI;
 #endif
     return 0;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "kernel/decode.h"
 
 /* A dimension of a weight, named by what it counts. */
 enum size {
@@ -158,6 +159,12 @@ static mote_status load(const struct mote_format_file *file, const struct mote_m
         return mote_base_fail(error, MOTE_E_UNSUPPORTED, t->info_offset, "tensor %t must be F32", name);
 
     const struct mote_base_type_info *info = mote_base_type_describe(t->type);
+#if defined(MOTE_NO_DECODERS)
+    if (info->group && !(MOTE_KERNEL_DECODED >> t->type & 1))
+        return mote_base_fail(error, MOTE_E_UNSUPPORTED, t->info_offset,
+                              "tensor %t is %s, which this build for encoders does not read", name,
+                              info->name);
+#endif
     unsigned alignment = t->type == MOTE_TYPE_F32                                ? 4
                          : t->type == MOTE_TYPE_F16 || t->type == MOTE_TYPE_BF16 ? 2
                                                                                  : 1;
@@ -225,7 +232,7 @@ static mote_status load_layer(const struct mote_format_file *file, const struct 
     mote_status status = MOTE_OK;
     memset(slot, 0, MOTE_MODEL_LAYER_SLOTS * sizeof *slot);
 #if !defined(MOTE_NO_ENCODERS)
-    if (config->family == MOTE_MODEL_BERT) {
+    if (mote_model_is_encoder(config)) {
         status = load_fused(file, config, &fused[0], layer, &slot[MOTE_MODEL_Q], error);
         if (!status) status = load_fused(file, config, &fused[1], layer, &slot[MOTE_MODEL_Q_BIAS], error);
     }
@@ -238,18 +245,18 @@ static mote_status load_layer(const struct mote_format_file *file, const struct 
     return status;
 }
 
-static const struct rules *rules_of(enum mote_model_family family) {
+static const struct rules *rules_of(const struct mote_model_config *config) {
 #if !defined(MOTE_NO_ENCODERS)
-    if (family == MOTE_MODEL_BERT) return &bert;
+    if (mote_model_is_encoder(config)) return &bert;
 #endif
-    (void)family;
+    (void)config;
     return &llama;
 }
 
 mote_status mote_model_load(const struct mote_format_file *file, const struct mote_model_config *config,
                             struct mote_base_arena *arena, struct mote_model_weights *weights,
                             mote_error *error) {
-    const struct rules *rules = rules_of(config->family);
+    const struct rules *rules = rules_of(config);
     struct mote_kernel_weight *slot = weights->slot;
     weights->layers = mote_base_arena_take(arena, config->n_layers, sizeof *weights->layers);
     if (!weights->layers) return arena->failed ? MOTE_E_MEMORY : MOTE_OK;
@@ -258,11 +265,12 @@ mote_status mote_model_load(const struct mote_format_file *file, const struct mo
         status = load(file, config, &rules->once[i], 0, &slot[rules->once[i].slot], error);
         if (status) return status;
     }
-    if ((status = check_factors(&slot[MOTE_MODEL_ROPE_FACTORS], error))) return status;
-    if (config->family == MOTE_MODEL_LLAMA && !slot[MOTE_MODEL_OUTPUT].data)
+    if (!mote_model_is_encoder(config) && (status = check_factors(&slot[MOTE_MODEL_ROPE_FACTORS], error)))
+        return status;
+    if (!mote_model_is_encoder(config) && !slot[MOTE_MODEL_OUTPUT].data)
         slot[MOTE_MODEL_OUTPUT] = slot[MOTE_MODEL_EMBED];
 #if !defined(MOTE_NO_ENCODERS)
-    if (config->family == MOTE_MODEL_BERT && (status = load_head(file, config, slot, error))) return status;
+    if (mote_model_is_encoder(config) && (status = load_head(file, config, slot, error))) return status;
 #endif
     for (uint32_t layer = 0; layer < config->n_layers && !status; layer++)
         status = load_layer(file, config, rules, layer, weights->layers[layer].slot, error);

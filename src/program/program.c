@@ -10,10 +10,10 @@ mote_status mote_program_open(const struct mote_model_config *config,
     struct mote_program_op *ops = mote_base_arena_take(arena, n, sizeof *ops);
     if (!ops) return arena->failed ? MOTE_E_MEMORY : MOTE_OK;
 #if !defined(MOTE_NO_DECODERS)
-    if (config->family == MOTE_MODEL_LLAMA) mote_program_llama(config, weights, ops, program);
+    if (!mote_model_is_encoder(config)) mote_program_llama(config, weights, ops, program);
 #endif
 #if !defined(MOTE_NO_ENCODERS)
-    if (config->family == MOTE_MODEL_BERT) mote_program_bert(config, weights, ops, program);
+    if (mote_model_is_encoder(config)) mote_program_bert(config, weights, ops, program);
 #endif
     return MOTE_OK;
 }

@@ -59,6 +59,7 @@ static void mark_ends(const struct mote_text_source *source, struct mote_text_vo
         if (id == MOTE_TOKEN_NONE) continue;
         vocab->flags[id] = MOTE_TEXT_CONTROL | MOTE_TEXT_END;
     }
+#if !defined(MOTE_NO_DECODERS)
     /* Where a turn ends with <|return|> or <|flush|>, <|end|> only closes a part of it. */
     mote_token end = mote_text_find_name(vocab, "<|end|>");
     int calls = mote_text_find_name(vocab, "<|call|>") != MOTE_TOKEN_NONE;
@@ -66,6 +67,7 @@ static void mark_ends(const struct mote_text_source *source, struct mote_text_vo
                 (mote_text_find_name(vocab, "<|flush|>") != MOTE_TOKEN_NONE &&
                  mote_text_find_name(vocab, "<|calls|>") != MOTE_TOKEN_NONE);
     if (end != MOTE_TOKEN_NONE && parts) vocab->flags[end] = MOTE_TEXT_USER_DEFINED;
+#endif
     const mote_token given[] = {source->eos, source->eot, source->eom};
     for (int i = 0; i < 3; i++)
         if (given[i] != MOTE_TOKEN_NONE) vocab->flags[given[i]] |= MOTE_TEXT_END;
@@ -74,6 +76,7 @@ static void mark_ends(const struct mote_text_source *source, struct mote_text_vo
 /* White space around special tokens, which files do not tell: phi-3 swallows it after most of them, the
  * masked-language vocabularies before their mask. */
 static void mark_strips(const struct mote_text_source *source, struct mote_text_vocab *vocab) {
+#if !defined(MOTE_NO_DECODERS)
     if (mote_text_find_name(vocab, "<|assistant|>") != MOTE_TOKEN_NONE && vocab->kind == MOTE_TEXT_SPM &&
         mote_text_find_name(vocab, "<|placeholder1|>") != MOTE_TOKEN_NONE) {
         for (uint32_t i = 0; i < vocab->n_special; i++)
@@ -84,6 +87,7 @@ static void mark_strips(const struct mote_text_source *source, struct mote_text_
             if (id != MOTE_TOKEN_NONE) vocab->flags[id] &= (uint8_t)~MOTE_TEXT_RSTRIP;
         }
     }
+#endif
     int jina = source->pre.n >= 8 && memcmp(source->pre.data, "jina-v2-", 8) == 0;
     int modern = source->pre.n == 11 && memcmp(source->pre.data, "modern-bert", 11) == 0;
 #ifndef MOTE_NO_ENCODERS

@@ -151,6 +151,8 @@ static size_t match_words(const struct words *w, const char *text, size_t at, si
     return spaces(text, at, n, w->lines);
 }
 
+#if !defined(MOTE_NO_DECODERS)
+
 /* A run of characters that are in a set, with one of `lead` before it or not. */
 struct set {
     uint16_t in, out;      /* classes */
@@ -183,6 +185,8 @@ static size_t match_set(const struct set *set, const char *text, size_t at, size
     }
     return count < set->least ? at : end;
 }
+
+#endif
 
 enum pattern {
     END,
@@ -224,6 +228,7 @@ enum {
 
 static const struct words words[] = {
     [GPT2] = {L, 0, ANY, WORDLY, MANY, CONTRACTED, 0, 0, 0, 0, 0},
+#if !defined(MOTE_NO_DECODERS)
     [LLAMA3] = {L, LN, ANY, WORDLY, 3, FOLDED, 0, 0, 0, 1, NEWLINES},
     [LLAMA3_NUMBER] = {L, LN, ANY, WORDLY, MANY, FOLDED, 0, 0, 0, 1, NEWLINES},
     [QWEN2] = {L, LN, ANY, WORDLY, 1, FOLDED, 0, 0, 0, 1, NEWLINES},
@@ -233,7 +238,10 @@ static const struct words words[] = {
     [GPT4O] = {UPPERISH, LN, ANY, WORDLY, 3, 0, FOLDED, 1, 0, 1, SLASHES},
     [TEKKEN] = {UPPERISH, LN, ANY, WORDLY, 1, 0, 0, 1, 0, 1, SLASHES},
     [DEEPSEEK3] = {LM, L | PS, PS, 0, 0, 0, 0, 0, 1, 1, NEWLINES},
+#endif
 };
+
+#if !defined(MOTE_NO_DECODERS)
 
 static const uint32_t kana[] = {0x3040, 0x30FF, 0x4E00, 0x9FA5, 0};
 static const uint32_t newline[] = {'\n', '\n', '\r', '\r', 0};
@@ -278,22 +286,31 @@ static size_t trailing(const char *text, size_t at, size_t n) {
     return start;
 }
 
+#endif
+
 static size_t match(enum pattern pattern, const char *text, size_t at, size_t n) {
+#if defined(MOTE_NO_DECODERS) /* encoders have this one */
+    (void)pattern;
+    return match_words(&words[GPT2], text, at, n);
+#else
     if (pattern < KANA) return match_words(&words[pattern], text, at, n);
     if (pattern != LINES) return match_set(&sets[pattern - KANA], text, at, n);
     size_t end = at + 1;
     while (end < n && (text[end] == '\n') == (text[at] == '\n'))
         end++;
     return end;
+#endif
 }
 
 /* The end of the first piece that a pattern cuts from text[at, n), at < n: its match there, or all up to its
  * next match. */
 static size_t piece(enum pattern pattern, const char *text, size_t at, size_t n) {
+#if !defined(MOTE_NO_DECODERS)
     if (pattern == TRAILING) {
         size_t start = trailing(text, at, n);
         return start > at ? start : n;
     }
+#endif
     size_t end = match(pattern, text, at, n);
     if (end > at) return end;
     do
@@ -303,9 +320,12 @@ static size_t piece(enum pattern pattern, const char *text, size_t at, size_t n)
 }
 
 static const struct mote_text_split splits[] = {
+#if !defined(MOTE_NO_DECODERS)
     {{DEFAULT_SIGNS, GPT2, NUMBER, DIGITS_3}, 0, 0, "default"},
-    {{GPT2}, 0, 0, "gpt-2 phi-2 mpt olmo jais trillion gigachat a.x-4.0 mellum exaone4 granite-docling"},
-    {{GPT2}, 0, 0, "modern-bert roberta-bpe jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code"},
+    {{GPT2}, 0, 0, "phi-2 mpt olmo jais trillion gigachat a.x-4.0 mellum exaone4 granite-docling"},
+#endif
+    {{GPT2}, 0, 0, "gpt-2 modern-bert roberta-bpe jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code"},
+#if !defined(MOTE_NO_DECODERS)
     {{LLAMA3}, 1, 1, "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano"},
     {{LLAMA3}, 0, 0, "dbrx smaug-bpe glm4 chatglm-bpe"},
     {{LINES, QWEN2}, 0, 0, "laguna"},
@@ -324,6 +344,7 @@ static const struct mote_text_split splits[] = {
     {{GPT4O}, 0, 0, "gpt-4o llama4 kanana2 talkie minimax-m2"},
     {{BLOOM}, 0, 0, "bloom poro-chat gpt3-finnish"},
     {{BLOOM, DIGIT}, 0, 0, "viking"},
+#endif
 };
 
 /* Whether name is one of the words of list. */
@@ -339,7 +360,9 @@ static int is_listed(const char *list, mote_text name) {
 }
 
 const struct mote_text_split *mote_text_split_find(mote_text name) {
+#if !defined(MOTE_NO_DECODERS)
     if (name.n == 0) return &splits[0];
+#endif
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
         if (is_listed(splits[i].names, name)) return &splits[i];
     return NULL;

@@ -18,19 +18,23 @@ void mote_text_encode_plan(const struct mote_text_vocab *vocab, size_t n_text, u
     if (n_text > MOTE_TEXT_LENGTH_MAX) n_text = MOTE_TEXT_LENGTH_MAX;
     *max_tokens = (size_t)(most * n_text + 8);
     switch (vocab->kind) {
+#ifndef MOTE_NO_DECODERS
     case MOTE_TEXT_SPM:
         *work_bytes = mote_text_spm_work(n_text);
         break;
+#endif
     case MOTE_TEXT_BPE:
         *work_bytes = mote_text_bpe_work(n_text);
         break;
+#ifndef MOTE_NO_ENCODERS
     case MOTE_TEXT_WPM:
         *work_bytes = mote_text_wpm_work();
         break;
     case MOTE_TEXT_UNI:
-#ifndef MOTE_NO_ENCODERS
         *work_bytes = mote_text_unigram_work(vocab, n_text, max_tokens);
+        break;
 #endif
+    default:
         break;
     }
 }
@@ -38,18 +42,20 @@ void mote_text_encode_plan(const struct mote_text_vocab *vocab, size_t n_text, u
 static mote_status encode_fragment(const struct mote_text_vocab *vocab, const char *text, size_t n,
                                    void *work, struct mote_text_sink *sink, mote_error *error) {
     switch (vocab->kind) {
+#ifndef MOTE_NO_DECODERS
     case MOTE_TEXT_SPM: /* a fragment always comes first or behind a special token */
         return mote_text_spm_encode(vocab, text, n, vocab->space_prefix, work, sink, error);
+#endif
     case MOTE_TEXT_BPE:
         return mote_text_bpe_encode(vocab, text, n, work, sink, error);
+#ifndef MOTE_NO_ENCODERS
     case MOTE_TEXT_WPM:
         return mote_text_wpm_encode(vocab, text, n, work, sink, error);
     case MOTE_TEXT_UNI:
-#ifndef MOTE_NO_ENCODERS
         return mote_text_unigram_encode(vocab, text, n, work, sink, error);
-#else
-        break;
 #endif
+    default:
+        break;
     }
     return MOTE_E_ARGUMENT;
 }

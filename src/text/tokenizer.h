@@ -7,7 +7,8 @@
  *     WPM   "bert"   WordPiece: normalised words, longest match first, "##"-less GGUF form with ▁ word starts
  *     UNI   "t5"     Unigram: text normalised by the file's own table, then the segmentation of the best score
  *
- * MOTE_NO_ENCODERS leaves UNI out of a build: such files are then refused as of an unknown kind.
+ * MOTE_NO_ENCODERS leaves WPM and UNI out of a build, MOTE_NO_DECODERS SPM and all splits but the one that encoders have:
+ * such files are then refused as of an unknown kind.
  *
  * The vocabulary is built once from views (model/ collects them from the file) into an arena; encoding needs
  * working memory from the caller and allocates nothing. */

@@ -170,6 +170,8 @@ mote_status mote_text_unigram_encode(const struct mote_text_vocab *vocab, const 
 static inline int mote_text_is_spaced(enum mote_text_kind kind) {
 #ifdef MOTE_NO_ENCODERS
     return kind == MOTE_TEXT_SPM;
+#elif defined(MOTE_NO_DECODERS)
+    return kind == MOTE_TEXT_UNI;
 #else
     return kind == MOTE_TEXT_SPM || kind == MOTE_TEXT_UNI;
 #endif
