@@ -13,13 +13,15 @@
  * room of their own are dropped. So Hangul syllables come apart into their two or three letters, and
  * compatibility ideographs become the ideographs they stand for. Vocabularies were made with, and for, an
  * implementation that knows the categories of Unicode 8; wordpiece_data.h has the difference. The marks that
- * stay are not brought into canonical order.
- *
- * MOTE_NO_ENCODERS leaves out that table: marks that take room are dropped then, and ideographs stay. */
+ * stay are not brought into canonical order. */
 #include "base/error.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 #include "text/vocab.h"
+
+#ifndef MOTE_NO_ENCODERS
+
+#include "text/wordpiece_data.h"
 
 enum {
     CHARACTERS_MAX = 100,          /* of a word */
@@ -45,10 +47,6 @@ static int is_ideograph(uint32_t code) {
 }
 
 /* ---- what becomes of a character ---- */
-
-#ifndef MOTE_NO_ENCODERS
-
-#include "text/wordpiece_data.h"
 
 /* Whether a mark or sign counts as a letter. */
 static int is_kept(uint32_t code) {
@@ -79,24 +77,6 @@ static uint32_t ideograph_of(uint32_t code) {
     return ideographs[i] | (uint32_t)(ideographs_high[i / 8] >> i % 8 & 1) << 17;
 }
 
-static int keeps_case(const struct mote_text_vocab *vocab) {
-    return vocab->keeps_case;
-}
-
-#else
-
-static int is_kept(uint32_t code) {
-    (void)code;
-    return 0;
-}
-
-static int keeps_case(const struct mote_text_vocab *vocab) {
-    (void)vocab;
-    return 0;
-}
-
-#endif
-
 static int is_removed(uint32_t code, uint32_t class) {
     return class & (MOTE_TEXT_OTHER | MOTE_TEXT_MARK) && !is_kept(code) && code != WAS_PUNCTUATION_TOO;
 }
@@ -110,14 +90,12 @@ static size_t fold(uint32_t code, uint32_t parts[PARTS_MAX]) {
         parts[2] = 0x11A7 + syllable % 28;
         return syllable % 28 ? 3 : 2;
     }
-#ifndef MOTE_NO_ENCODERS
     const uint16_t *pair = code < 0x300 ? NULL : find_pair(code);
     if (pair) {
         size_t n = fold(pair[1] | (code & 0x10000), parts);
         return n + fold(pair[2] | (code & 0x10000), parts + n);
     }
     code = ideograph_of(code);
-#endif
     if (is_removed(code, mote_text_class(code))) return 0;
     parts[0] = mote_text_fold(code);
     return 1;
@@ -191,7 +169,7 @@ static mote_status read_character(struct word *word, uint32_t code) {
     if (is_tab || (class & MOTE_TEXT_WHITE && !(class & MOTE_TEXT_OTHER))) return finish(word);
     if (code == MOTE_TEXT_REPLACEMENT || code >= MOTE_TEXT_INVALID) return MOTE_OK;
     size_t n = 1;
-    if (!keeps_case(word->vocab))
+    if (!word->vocab->keeps_case)
         n = fold(code, parts);
     else if (class & MOTE_TEXT_OTHER && !is_kept(code))
         return MOTE_OK;
@@ -213,3 +191,5 @@ mote_status mote_text_wpm_encode(const struct mote_text_vocab *vocab, const char
     }
     return finish(&word);
 }
+
+#endif
