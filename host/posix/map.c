@@ -61,6 +61,15 @@ void mote_posix_map_close(struct mote_posix_map *map) {
     map->n_bytes = 0;
 }
 
+void mote_posix_map_forget(const struct mote_posix_map *map) {
+    void *bytes = (void *)(uintptr_t)map->bytes;
+    if (!bytes) return;
+#if defined(MADV_NOHUGEPAGE)
+    (void)madvise(bytes, (size_t)map->n_bytes, MADV_NOHUGEPAGE);
+#endif
+    (void)madvise(bytes, (size_t)map->n_bytes, MADV_DONTNEED);
+}
+
 /* Anonymous pages are zero, page-aligned and cost nothing until they are touched. An empty block is one page,
  * so that its address is not NULL. Large pages where the system has them: a step walks all of the KV cache,
  * and with pages of 4 KB the walks of the page table took longer than the reading. */

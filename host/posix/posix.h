@@ -35,6 +35,9 @@ struct mote_posix_map {
 };
 int mote_posix_map_open(const char *path, struct mote_posix_map *map);
 void mote_posix_map_close(struct mote_posix_map *map);
+/* Lets go of the memory that what was read so far takes in this process; what is read again comes back, in small
+ * pages: for a file of which little is wanted from now on. */
+void mote_posix_map_forget(const struct mote_posix_map *map);
 
 /* A zeroed block aligned to MOTE_ALIGN (page-aligned, committed as it is touched). NULL with errno set. */
 void *mote_posix_block_open(uint64_t n_bytes);
