@@ -176,54 +176,54 @@ static int is_blank(const char *text, size_t n) {
     return !n;
 }
 
-/* A paragraph, each line set in, empty ones left out, and nothing in it that a terminal would obey. */
-static void print_lines(mote_text text) {
+/* A paragraph, each line set in, empty ones left out, and nothing in it that a terminal would obey. 0 if it could
+ * not be written. */
+static int print_lines(mote_text text) {
     while (text.n) {
         const char *end = memchr(text.data, '\n', text.n);
         size_t n = end ? (size_t)(end - text.data) : text.n,
                shown = n && text.data[n - 1] == '\r' ? n - 1 : n;
         if (!is_blank(text.data, n)) {
-            fputs("    ", stdout);
-            cli_print_answer(stdout, text.data, shown);
-            putchar('\n');
+            if (fputs("    ", stdout) < 0 || !cli_print_answer(stdout, text.data, shown) || putchar('\n') < 0)
+                return 0;
         }
         n += end != NULL;
         text = (mote_text){text.data + n, text.n - n};
     }
+    return 1;
+}
+
+static int print_hit(struct asking *a, mote_text question, uint32_t rank, struct cli_buffer *path) {
+    const struct hit *hit = &a->hits[rank];
+    struct cli_paragraph paragraph;
+    if (!cli_index_paragraph(hit->record, hit->i, &paragraph))
+        return cli_fail(CLI_FAILED, "%s: a paragraph outside of its record (at byte %llu)", a->search->index,
+                        (unsigned long long)hit->record->at);
+    if (!path_of(a, hit, path)) return cli_fail(CLI_MEMORY, "not enough memory");
+    if (a->search->json) {
+        printf("{\"query\": ");
+        cli_print_json(stdout, question);
+        printf(", \"rank\": %u, \"score\": %.4f, \"file\": ", (unsigned)rank + 1, (double)hit->score);
+        cli_print_json(stdout, (mote_text){path->data, path->n});
+        printf(", \"line\": %u, \"text\": ", (unsigned)paragraph.line);
+        cli_print_json(stdout, paragraph.text);
+        printf("}\n");
+        return CLI_OK;
+    }
+    printf("%s%.3f  ", rank ? "\n" : "", (double)hit->score);
+    cli_print(stdout, (mote_text){path->data, path->n});
+    printf(":%u\n", (unsigned)paragraph.line);
+    if (print_lines(paragraph.text)) return CLI_OK;
+    return cli_fail(CLI_FAILED, "cannot write to stdout: %s", strerror(errno));
 }
 
 static int print_hits(struct asking *a, mote_text question) {
     struct cli_buffer path = {0};
-    for (uint32_t k = 0; k < a->n_hits; k++) {
-        const struct hit *hit = &a->hits[k];
-        struct cli_paragraph paragraph;
-        if (!cli_index_paragraph(hit->record, hit->i, &paragraph)) {
-            cli_buffer_close(&path);
-            return cli_fail(CLI_FAILED, "%s: a paragraph outside of its record (at byte %llu)",
-                            a->search->index, (unsigned long long)hit->record->at);
-        }
-        if (!path_of(a, hit, &path)) {
-            cli_buffer_close(&path);
-            return cli_fail(CLI_MEMORY, "not enough memory");
-        }
-        if (a->search->json) {
-            printf("{\"query\": ");
-            cli_print_json(stdout, question);
-            printf(", \"rank\": %u, \"score\": %.4f, \"file\": ", (unsigned)k + 1, (double)hit->score);
-            cli_print_json(stdout, (mote_text){path.data, path.n});
-            printf(", \"line\": %u, \"text\": ", (unsigned)paragraph.line);
-            cli_print_json(stdout, paragraph.text);
-            printf("}\n");
-        } else {
-            printf("%.3f  ", (double)hit->score);
-            cli_print(stdout, (mote_text){path.data, path.n});
-            printf(":%u\n", (unsigned)paragraph.line);
-            print_lines(paragraph.text);
-            if (k + 1 < a->n_hits) putchar('\n');
-        }
-    }
+    int code = CLI_OK;
+    for (uint32_t k = 0; k < a->n_hits && !code; k++)
+        code = print_hit(a, question, k, &path);
     cli_buffer_close(&path);
-    return CLI_OK;
+    return code;
 }
 
 static int ask(struct asking *a, mote_text question) {

@@ -209,7 +209,7 @@ static void put_record(struct made *made, struct cli_index_record record,
 static void put_file(struct made *made, const char *name, uint32_t part, uint32_t flags, uint32_t n) {
     struct cli_paragraph paragraphs[8];
     for (uint32_t i = 0; i < n; i++)
-        paragraphs[i] = (struct cli_paragraph){text_of("some text of a paragraph" + i), i + 1};
+        paragraphs[i] = (struct cli_paragraph){text_of(&"some text of a paragraph"[i]), i + 1};
     put_record(made,
                (struct cli_index_record){.kind = CLI_INDEX_FILE,
                                          .n = n,
