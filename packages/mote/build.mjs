@@ -12,17 +12,16 @@ import { build, context } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "dist");
 const wasm = resolve(process.env.DIST ?? join(here, "../../dist"));
-/** The module that most pages load goes as it is, the others packed: the package is small, and loads them seldom. */
-const MODULES = { mote: false, "mote-threads": true, "mote-simd": true, "mote-64": true };
+/** Modules for one thread are not there: those for several serve where memory is not shared, too (engine.ts, unshare). */
+const MODULES = ["mote-threads", "mote-simd", "mote-64", "mote-encoder-threads", "mote-encoder-simd"];
 
 process.chdir(here);
 mkdirSync(out, { recursive: true });
 for (const name of readdirSync(out)) if (/\.(js|wasm|gz)$/.test(name)) rmSync(join(out, name));
-for (const [name, packed] of Object.entries(MODULES)) {
+for (const name of MODULES) {
     const module = join(wasm, `${name}.wasm`);
     if (!existsSync(module)) throw new Error(`there is no ${name}.wasm yet: make wasm`);
-    if (packed) writeFileSync(join(out, `${name}.wasm.gz`), gzipSync(readFileSync(module), { level: 9 }));
-    else copyFileSync(module, join(out, `${name}.wasm`));
+    writeFileSync(join(out, `${name}.wasm.gz`), gzipSync(readFileSync(module), { level: 9 }));
 }
 copyFileSync("../../LICENSE", "LICENSE");
 copyFileSync("src/coi.js", join(out, "coi.js"));

@@ -34,6 +34,11 @@ export function messages(value: unknown): ChatMessage[] {
     });
 }
 
+export function texts(value: unknown): string[] {
+    if (!Array.isArray(value)) throw bad("texts", "a list of strings");
+    return value.map((item: unknown, i) => text(item, `texts[${i}]`));
+}
+
 export function tokens(value: unknown, vocabulary: number): Int32Array {
     if (!(value instanceof Int32Array)) throw bad("tokens", "a list of token ids");
     for (const token of value) if (token < 0 || token >= vocabulary) throw new MoteError("argument", `there is no token ${token}: the vocabulary has ${vocabulary}`);

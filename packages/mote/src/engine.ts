@@ -25,6 +25,8 @@ interface Exports {
     worker_tls(worker: number): number;
     worker_run(worker: number): void;
     workers_stop(): void;
+    model_label(i: number): number;
+    encode(sequences: number, n: number, pooling: number, wanted: number): number;
     session_open(): number;
     session_close(session: number): void;
     session_fork(session: number, n: number): number;
@@ -47,7 +49,8 @@ interface Exports {
 /** Numbers and texts of a model, in the order of module.h. */
 const NUMBERS = [
     "hasWeights", "hasTokenizer", "parameters", "weightsBytes", "layers", "context", "width", "heads", "kvHeads",
-    "headDim", "ffn", "vocabulary", "bos", "eos", "addBos", "addEos", "tensors", "keys",
+    "headDim", "ffn", "vocabulary", "bos", "eos", "addBos", "addEos", "tensors", "keys", "encoder", "pooling",
+    "labels", "labelsTokens",
 ] as const; // prettier-ignore
 export type ModelNumber = (typeof NUMBERS)[number];
 const TEXTS = ["architecture", "name", "tokenizer", "tokenizerPre", "template"] as const;
@@ -73,6 +76,12 @@ export interface ContextShape {
     workers: number;
 }
 
+/** What was made of one text; views that are good for a moment. */
+export interface Encoded {
+    vectors?: Float32Array;
+    labels?: Float32Array;
+}
+
 export interface Row {
     session: number;
     token: number;
@@ -92,6 +101,14 @@ export interface MemoryLimits {
     maximum: number;
     shared: boolean;
     wide: boolean;
+    /** Where that is said, in the bytes. */
+    flagsAt: number;
+}
+
+/** A module with atomic instructions takes memory that is not shared too, if it says so: the same module then serves
+ * pages that have no shared memory. */
+export function unshare(bytes: Uint8Array): void {
+    bytes[memoryLimits(bytes).flagsAt]! &= ~2;
 }
 
 export function memoryLimits(bytes: Uint8Array): MemoryLimits {
@@ -118,10 +135,11 @@ export function memoryLimits(bytes: Uint8Array): MemoryLimits {
                 at += length;
             }
             if (bytes[at++] !== 2) break;
+            const flagsAt = at;
             const flags = leb();
             const initial = leb();
             const wide = (flags & 4) !== 0;
-            return { initial, maximum: flags & 1 ? leb() : wide ? 1 << 18 : PAGE, shared: (flags & 2) !== 0, wide };
+            return { initial, maximum: flags & 1 ? leb() : wide ? 1 << 18 : PAGE, shared: (flags & 2) !== 0, wide, flagsAt };
         }
         break;
     }
@@ -231,6 +249,38 @@ export class Engine {
 
     stopThreads(): void {
         this.#x.workers_stop();
+    }
+
+    /* ---- encoding ---- */
+
+    /** The names of the labels; where a label has none, its number. */
+    labels(): string[] {
+        return Array.from({ length: this.number("labels") }, (_, i) => this.#text(this.#x.model_label(i)) || String(i));
+    }
+
+    /** Encodes sequences together, and shows what was made of each. */
+    encode(sequences: readonly Int32Array[], pooling: number, vectors: boolean, labels: boolean, show: (i: number, encoded: Encoded) => void): void {
+        const n = sequences.length;
+        const list = new Int32Array(2 * n + sequences.reduce((sum, tokens) => sum + tokens.length, 0));
+        let to = 2 * n;
+        sequences.forEach((tokens, i) => {
+            list[2 * i] = tokens.length;
+            list.set(tokens, to);
+            to += tokens.length;
+        });
+        const [width, nLabels, labelsTokens] = [this.number("width"), this.number("labels"), this.number("labelsTokens")];
+        this.#check(this.#x.encode(this.#put(new Uint8Array(list.buffer)), n, pooling, (vectors ? 1 : 0) | (labels ? 2 : 0)));
+        let at = this.#x.result();
+        const takeRows = (wanted: boolean, each: boolean, size: number): (Float32Array | undefined)[] =>
+            sequences.map((tokens) => {
+                if (!wanted) return undefined;
+                const view = new Float32Array(this.memory.buffer, at, (each ? tokens.length : 1) * size);
+                at += view.byteLength;
+                return view;
+            });
+        const made = takeRows(vectors, pooling === 0, width);
+        const judged = takeRows(labels, labelsTokens !== 0, nLabels);
+        sequences.forEach((_, i) => show(i, { vectors: made[i], labels: judged[i] }));
     }
 
     /* ---- sessions ---- */

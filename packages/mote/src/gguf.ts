@@ -31,6 +31,9 @@ export interface Directory {
     keys: (Entry & { name: string })[];
     tensors: (Entry & { name: string; offsetAt: number; offset: number })[];
     alignment: number;
+    /** general.architecture, and mote.head.many_labels. */
+    architecture: string;
+    manyLabels: boolean;
     /** Where the data begins. */
     dataOffset: number;
     /** Number of shards, and which this is; 1 and 0 for a file that is whole. */
@@ -67,11 +70,11 @@ class Cursor {
         const at = this.skip(n);
         return n > 256 ? "" : String.fromCharCode(...this.bytes.subarray(at, at + n));
     }
-    /** Skips a value and returns it if it is a whole number of up to 32 bits. */
-    value(): number | undefined {
+    /** Skips a value and returns it if it is a whole number of up to 32 bits, a truth, or a short text. */
+    value(): number | string | undefined {
         const type = this.u32();
         if (type === STRING) {
-            this.skip(this.u64());
+            return this.text();
         } else if (type === ARRAY) {
             const element = this.u32();
             const n = this.u64();
@@ -79,6 +82,7 @@ class Cursor {
             else this.skip(n * size(element));
         } else {
             const at = this.skip(size(type));
+            if (type === 7) return this.bytes[at]!;
             if (type === 2) return this.#view.getUint16(at, true);
             if (type === 4) return this.#view.getUint32(at, true);
             if (type === 5) return this.#view.getInt32(at, true);
@@ -111,13 +115,15 @@ function walk(cursor: Cursor): Directory {
     if (version < 2 || version > 3) throw new Malformed();
     const nTensors = cursor.u64();
     const nKeys = cursor.u64();
-    const directory: Directory = { version, keys: [], tensors: [], alignment: 32, dataOffset: 0, shards: 1, shard: 0 };
+    const directory: Directory = { version, keys: [], tensors: [], alignment: 32, architecture: "", manyLabels: false, dataOffset: 0, shards: 1, shard: 0 };
     for (let i = 0; i < nKeys; i++) {
         const start = cursor.at;
         const name = cursor.text();
         const value = cursor.value();
         directory.keys.push({ start, end: cursor.at, name });
-        if (value === undefined) continue;
+        if (name === "general.architecture" && typeof value === "string") directory.architecture = value;
+        if (typeof value !== "number") continue;
+        if (name === "mote.head.many_labels") directory.manyLabels = value !== 0;
         if (name === "general.alignment") directory.alignment = value;
         if (name === "split.count") directory.shards = value;
         if (name === "split.no") directory.shard = value;

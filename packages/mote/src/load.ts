@@ -11,7 +11,7 @@
 // fails, memory and instance are simply dropped, and threads ended.
 
 import { checkMagic, CHUNK, complete, withSource, type Host } from "./acquire.js";
-import { Engine, makeMemory, memoryLimits, type ContextShape, type MemoryLimits } from "./engine.js";
+import { Engine, makeMemory, memoryLimits, unshare, type ContextShape, type MemoryLimits } from "./engine.js";
 import { MoteError } from "./errors.js";
 import { joinPieces, joinShards, walkDirectory, withoutFactors, type Directory, type Segment } from "./gguf.js";
 import { breathe, readAll, spawn, type Spawned } from "./platform.js";
@@ -19,14 +19,14 @@ import { choose, LIMIT32, probe, type Choice } from "./probe.js";
 import type { FromThread, LoadArgs } from "./protocol.js";
 import { Sha256 } from "./sha256.js";
 import { copyOverlap, DirectSource, EntrySource, type Source } from "./source.js";
-import type { KvType, ModelInfo, ModuleName } from "./types.js";
+import { POOLINGS, type KvType, type ModelInfo, type ModuleName } from "./types.js";
 
 export interface Loaded {
     engine: Engine;
     threads: Spawned[];
     shape: ContextShape;
     info: ModelInfo;
-    /** Addresses of one stream for each session. */
+    /** Addresses of one stream for each session; of an encoder none. */
     streams: number[];
     /** Names the model file among others: hex. */
     fingerprint: string;
@@ -34,6 +34,8 @@ export interface Loaded {
 
 const KV_TYPES: Record<KvType, number> = { f16: 0, f32: 1, q8_0: 2, q4_0: 3 };
 const DEFAULT_POSITIONS = 4096;
+/** Texts that an encoder may take together. */
+const SEQUENCES = 64;
 const HEAD_LEAST = 1 << 20;
 const HEAD_MOST = 1 << 28;
 const PAGE = 65536;
@@ -79,9 +81,9 @@ async function build(args: LoadArgs, host: Host, source: Source): Promise<Loaded
         const shape = { ...plan.shape, workers: threads.length + 1 };
         engine.openContext(shape);
         threads.forEach((thread, i) => thread.post({ go: engine.threadStart(i + 1) }));
-        const streams = Array.from({ length: shape.sessions }, () => engine.newStream());
+        const streams = Array.from({ length: image.encoder ? 0 : shape.sessions }, () => engine.newStream());
         const seconds = (performance.now() - started - (reading - network)) / 1000;
-        const info = { ...describe(engine, plan, shape, image.size), loadSeconds: seconds, stored: source instanceof EntrySource ? source.entry.meta.sources.join("\n") : "" };
+        const info = { ...describe(engine, plan, shape, image), loadSeconds: seconds, stored: source instanceof EntrySource ? source.entry.meta.sources.join("\n") : "" };
         const fingerprint = fingerprintOf(engine.bytes(address, image.size), image.head.length);
         host.progress.at("ready", image.size, image.size);
         return { engine, threads, shape, info, streams, fingerprint };
@@ -99,7 +101,12 @@ interface Image {
     /** Its directory; of a file whose directory cannot be walked, what was read of it. */
     head: Uint8Array;
     walked: boolean;
+    encoder: boolean;
+    manyLabels: boolean;
 }
+
+/** Architectures that are read whole: they have modules of their own. */
+const ENCODERS: readonly string[] = ["bert", "nomic-bert"];
 
 /** Reads as much of a part as its directory takes. */
 async function readDirectory(source: Source, start: number, size: number, host: Host): Promise<{ head: Uint8Array; directory: Directory | undefined }> {
@@ -121,7 +128,8 @@ async function readImage(source: Source, host: Host): Promise<Image> {
     const { sizes } = source;
     const { segments, size } = joinPieces([...sizes]);
     const shards = first.directory?.shards ?? 1;
-    if (shards <= 1) return { segments, size, head: first.head, walked: first.directory !== undefined };
+    const kind = { encoder: ENCODERS.includes(first.directory?.architecture ?? ""), manyLabels: first.directory?.manyLabels ?? false };
+    if (shards <= 1) return { segments, size, head: first.head, walked: first.directory !== undefined, ...kind };
     if (shards !== sizes.length) throw new MoteError("format", `this is one of ${shards} shards of a model; ${sizes.length === 1 ? "give all of them" : `${sizes.length} were given`}`);
     const list = [{ head: first.head, directory: first.directory!, size: sizes[0]! }];
     for (let i = 1, start = sizes[0]!; i < sizes.length; start += sizes[i]!, i++) {
@@ -129,7 +137,7 @@ async function readImage(source: Source, host: Host): Promise<Image> {
         if (!directory) throw new MoteError("format", `shard ${i + 1} of ${shards}: its directory is malformed`, { where: start });
         list.push({ head, directory, size: sizes[i]! });
     }
-    return { ...joinShards(list), walked: true };
+    return { ...joinShards(list), walked: true, ...kind };
 }
 
 /** A download that is not stored can be read again, for its sha256, from the memory it went to. */
@@ -176,13 +184,15 @@ interface Plan {
     needed: number;
 }
 
-async function compile(url: string): Promise<{ module: WebAssembly.Module; limits: MemoryLimits }> {
+/** A module, with memory that several threads share or not, as is wanted where it may be either. */
+async function compile(url: string, name: ModuleName): Promise<{ module: WebAssembly.Module; limits: MemoryLimits }> {
     let bytes: Uint8Array<ArrayBuffer>;
     try {
         bytes = await readAll(url);
     } catch (error) {
         throw new MoteError("network", `the engine's module could not be fetched: ${(error as Error).message}`);
     }
+    if (name === "mote" || name === "mote-encoder") unshare(bytes);
     try {
         return { module: await WebAssembly.compile(bytes), limits: memoryLimits(bytes) };
     } catch (error) {
@@ -195,8 +205,8 @@ async function compile(url: string): Promise<{ module: WebAssembly.Module; limit
 async function planMemory(args: LoadArgs, image: Image): Promise<Plan> {
     const abilities = probe();
     for (let needed = image.size; ; ) {
-        const choice = choose(abilities, args.threads, needed, args.module);
-        const { module, limits } = await compile(args.modules[choice.module]);
+        const choice = choose(abilities, args.threads, needed, args.module, image.encoder);
+        const { module, limits } = await compile(args.modules[choice.module], choice.module);
         const engine = new Engine(module, makeMemory(limits, 2 * image.head.length + GROWTH / 2), limits.wide);
         const address = engine.take(image.head.length);
         engine.bytes(address, image.head.length).set(withoutFactors(image.head));
@@ -205,12 +215,13 @@ async function planMemory(args: LoadArgs, image: Image): Promise<Plan> {
         const shape: ContextShape = {
             positions: args.contextLength ?? Math.min(DEFAULT_POSITIONS, engine.number("context") || DEFAULT_POSITIONS),
             // One more than the user sees: a snapshot is restored beside what it takes the place of.
-            sessions: args.sessions + 1,
+            sessions: image.encoder ? SEQUENCES : args.sessions + 1,
             rows: Math.max(args.rows, args.sessions + 1),
             logits: args.sessions + 1,
             kv: KV_TYPES[args.kvType],
             workers: choice.threads,
         };
+        if (image.encoder) shape.rows = Math.max(shape.rows, shape.positions);
         const contextBytes = engine.planContext(shape);
         const without = engine.memoryBytes - image.head.length;
         needed = Math.ceil((without + image.size + contextBytes + ROOM) / PAGE) * PAGE;
@@ -285,13 +296,13 @@ async function startThreads(args: LoadArgs, plan: Plan, engine: Engine): Promise
 
 /* ---- what it is ---- */
 
-function describe(engine: Engine, plan: Plan, shape: ContextShape, fileBytes: number): Omit<ModelInfo, "loadSeconds" | "stored"> {
+function describe(engine: Engine, plan: Plan, shape: ContextShape, image: Image): Omit<ModelInfo, "loadSeconds" | "stored"> {
     const number = engine.number.bind(engine);
     return {
         name: engine.text("name"),
         architecture: engine.text("architecture"),
         parameters: number("parameters"),
-        fileBytes,
+        fileBytes: image.size,
         weightsBytes: number("weightsBytes"),
         layers: number("layers"),
         width: number("width"),
@@ -307,13 +318,18 @@ function describe(engine: Engine, plan: Plan, shape: ContextShape, fileBytes: nu
         tokenizerPre: engine.text("tokenizerPre"),
         chatTemplate: engine.text("template"),
         contextLength: shape.positions,
-        sessions: shape.sessions - 1,
-        kvType: (Object.keys(KV_TYPES) as KvType[])[shape.kv]!,
+        sessions: image.encoder ? 0 : shape.sessions - 1,
+        kvType: image.encoder ? "f32" : (Object.keys(KV_TYPES) as KvType[])[shape.kv]!,
         threads: shape.workers,
         module: plan.choice.module as ModuleName,
         why: plan.choice.why,
         memoryBytes: engine.memoryBytes,
         contextBytes: plan.contextBytes,
+        encoder: image.encoder,
+        pooling: POOLINGS[image.encoder ? number("pooling") : 0]!,
+        labels: image.encoder ? engine.labels() : [],
+        labelsTokens: image.encoder && number("labelsTokens") !== 0,
+        labelsMany: image.manyLabels,
     };
 }
 

@@ -3,9 +3,10 @@
 // model.ts: a loaded model, as the page sees it. Every method asks the engine's worker; nothing is computed here.
 
 import { Generation } from "./generation.js";
+import { MoteError } from "./errors.js";
 import type { Remote } from "./remote.js";
 import { Session } from "./session.js";
-import type { ChatMessage, ChatOptions, GenerateOptions, GenerationResult, ModelInfo, ModelStats, StoredSnapshot } from "./types.js";
+import type { ChatMessage, ChatOptions, ClassifyOptions, EmbedOptions, GenerateOptions, GenerationResult, Label, ModelInfo, ModelStats, StoredSnapshot } from "./types.js";
 
 /** @internal What a generation starts from. */
 export interface Start {
@@ -66,6 +67,36 @@ export class Model {
             await Promise.allSettled(answers.map((answer) => answer.result));
             throw error;
         }
+    }
+
+    /** Of an encoder: a vector for each text, in their order. Texts that are asked for in one call are packed together;
+     * calls that overlap take turns. A text longer than the context is cut. */
+    async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<Float32Array[]> {
+        const { signal, onProgress, ...rest } = options;
+        const { values, sizes } = await this.#remote.call<{ values: Float32Array; sizes: Int32Array }>("embed", { texts, ...rest }, { signal, onProgress });
+        let at = 0;
+        return Array.from(sizes, (n) => values.subarray((at += n) - n, at));
+    }
+
+    /** Of an encoder with a head: the labels of each text with their scores, the highest first. */
+    classify(texts: readonly string[], options: ClassifyOptions = {}): Promise<Label[][]> {
+        const { signal, onProgress, ...rest } = options;
+        return this.#remote.call<Label[][]>("classify", { texts, ...rest }, { signal, onProgress });
+    }
+
+    /** How near two texts, or vectors of `embed`, are in meaning: the cosine of the angle between their vectors. */
+    async similarity(a: string | Float32Array, b: string | Float32Array, options: EmbedOptions = {}): Promise<number> {
+        const texts = [a, b].filter((one) => typeof one === "string");
+        const made = texts.length > 0 ? await this.embed(texts, options) : [];
+        const [x, y] = [a, b].map((one) => (typeof one === "string" ? made.shift()! : one)) as [Float32Array, Float32Array];
+        if (x.length !== y.length) throw new MoteError("argument", `a vector of ${x.length} numbers and one of ${y.length} cannot be compared`);
+        let [product, xx, yy] = [0, 0, 0];
+        for (let i = 0; i < x.length; i++) {
+            product += x[i]! * y[i]!;
+            xx += x[i]! ** 2;
+            yy += y[i]! ** 2;
+        }
+        return xx > 0 && yy > 0 ? product / Math.sqrt(xx * yy) : 0;
     }
 
     /** Text to token ids. `addSpecial`: begin (and end) with the model's own marks, as its file says; default true.

@@ -13,19 +13,25 @@ import { persist, Remote, script } from "./remote.js";
 import { openStorage, type Storage } from "./storage.js";
 import type { DownloadOptions, KvType, LoadOptions, ModelInfo, ModelSource, ModuleName, StorageEstimate, StoredModel, Support } from "./types.js";
 
-/** Bundlers know this form, and put the modules where they will be found. */
+/** Bundlers know this form, and put the modules where they will be found. Where there is one thread, those for several are
+ * loaded with memory that is not shared. */
+const threaded = new URL("./mote-threads.wasm.gz", import.meta.url).href;
+const threadedEncoder = new URL("./mote-encoder-threads.wasm.gz", import.meta.url).href;
 const MODULES: Record<ModuleName, string> = {
-    mote: new URL("./mote.wasm", import.meta.url).href,
-    "mote-threads": new URL("./mote-threads.wasm.gz", import.meta.url).href,
+    mote: threaded,
+    "mote-threads": threaded,
     "mote-simd": new URL("./mote-simd.wasm.gz", import.meta.url).href,
     "mote-64": new URL("./mote-64.wasm.gz", import.meta.url).href,
+    "mote-encoder": threadedEncoder,
+    "mote-encoder-threads": threadedEncoder,
+    "mote-encoder-simd": new URL("./mote-encoder-simd.wasm.gz", import.meta.url).href,
 };
 const KV_TYPES: readonly KvType[] = ["f16", "f32", "q8_0", "q4_0"];
 
 function modulesAt(folder: string | URL | undefined): Record<ModuleName, string> {
     if (folder === undefined) return MODULES;
     const base = new URL(folder, (globalThis as { location?: Location }).location?.href).href;
-    const file = (name: string): string => (name === "mote" ? "mote.wasm" : `${name}.wasm.gz`);
+    const file = (name: string): string => `${name === "mote" || name === "mote-encoder" ? `${name}-threads` : name}.wasm.gz`;
     return Object.fromEntries(Object.keys(MODULES).map((name) => [name, new URL(file(name), base).href])) as Record<ModuleName, string>;
 }
 

@@ -28,6 +28,9 @@ const SIMD = moduleOf(V128, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x62);
 const MEMORY64 = Uint8Array.from([...HEADER, ...section(5, 1, 4, 1)]);
 const SHARED = Uint8Array.from([...HEADER, ...section(5, 1, 3, 1, 1)]);
 
+/** Atomic instructions on a memory that is not shared: i32.atomic.load(0) */
+const ATOMICS = Uint8Array.from([...HEADER, ...section(1, 1, 0x60, 0, 1, I32), ...section(3, 1, 0), ...section(5, 1, 0, 1), ...section(10, 1, 8, 0, 0x41, 0, 0xfe, 0x10, 2, 0, 0x0b)]);
+
 /** Lane 0 of i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, 0). */
 function relaxedDot(a: number[], b: number[]): Uint8Array<ArrayBuffer> {
     const constant = (x: number[]): number[] => [0xfd, 0x0c, ...x.map((value) => value & 255)];
@@ -51,6 +54,7 @@ function relaxedWorks(): boolean {
 export interface Abilities {
     simd: boolean;
     relaxedSimd: boolean;
+    atomics: boolean;
     threads: boolean;
     crossOriginIsolated: boolean;
     memory64: boolean;
@@ -64,6 +68,7 @@ export function probe(): Abilities {
     return {
         simd: WebAssembly.validate(SIMD),
         relaxedSimd: relaxedWorks(),
+        atomics: WebAssembly.validate(ATOMICS),
         threads: shared && (!page || scope.crossOriginIsolated !== false),
         crossOriginIsolated: scope.crossOriginIsolated === true,
         memory64: WebAssembly.validate(MEMORY64),
@@ -84,13 +89,20 @@ export interface Choice {
 }
 
 /** The module for a model that needs so many bytes of memory. */
-export function choose(abilities: Abilities, wanted: number | "auto", needed: number, forced?: ModuleName): Choice {
+export function choose(abilities: Abilities, wanted: number | "auto", needed: number, forced?: ModuleName, encoder = false): Choice {
+    if (!encoder) return chooseAny(abilities, wanted, needed, forced);
+    const choice = chooseAny({ ...abilities, memory64: false }, wanted, needed, forced);
+    return forced ? choice : { ...choice, module: choice.module.replace("mote", "mote-encoder") as ModuleName };
+}
+
+function chooseAny(abilities: Abilities, wanted: number | "auto", needed: number, forced?: ModuleName): Choice {
     if (!abilities.simd) throw new MoteError("unsupported", "this engine's WebAssembly has no SIMD, which mote needs");
     const threads = wanted === "auto" ? autoThreads(abilities) : wanted;
     if (forced) {
-        if (forced === "mote-threads" && !abilities.threads) throw new MoteError("unsupported", "mote-threads needs shared memory: a page that is cross-origin isolated");
+        const shares = forced.endsWith("-threads");
+        if (shares && !abilities.threads) throw new MoteError("unsupported", `${forced} needs shared memory: a page that is cross-origin isolated`);
         if (forced === "mote-64" && !abilities.memory64) throw new MoteError("unsupported", "mote-64 needs an engine with 64-bit memories");
-        const several = abilities.threads && (forced === "mote-threads" || forced === "mote-64");
+        const several = abilities.threads && (shares || forced === "mote-64");
         return { module: forced, threads: several ? Math.max(1, threads) : 1, why: "asked for by name" };
     }
     if (needed > LIMIT32) {
@@ -101,6 +113,7 @@ export function choose(abilities: Abilities, wanted: number | "auto", needed: nu
         throw new MoteError("memory", `the model needs ${needed} bytes, this engine's WebAssembly addresses ${LIMIT32}`, { needed, available: LIMIT32 });
     }
     if (!abilities.relaxedSimd) return { module: "mote-simd", threads: 1, why: "plain SIMD: this engine has no relaxed SIMD, or sums it wrongly; one thread" };
+    if (!abilities.atomics) return { module: "mote-simd", threads: 1, why: "plain SIMD: this engine has no atomic instructions; one thread" };
     if (threads <= 1) return { module: "mote", threads: 1, why: wanted === "auto" && !abilities.threads ? `relaxed SIMD; one thread: ${abilities.crossOriginIsolated ? "no shared memory" : "the page is not cross-origin isolated"}` : "relaxed SIMD; one thread" };
     if (!abilities.threads) return { module: "mote", threads: 1, why: "relaxed SIMD; one thread, because there is no shared memory: the page is not cross-origin isolated" };
     return { module: "mote-threads", threads, why: `relaxed SIMD and shared memory: ${threads} threads` };
@@ -110,7 +123,7 @@ export function choose(abilities: Abilities, wanted: number | "auto", needed: nu
 export const LIMIT32 = 0x100000000 - 0x10000;
 
 export function support(storage: boolean): Support {
-    const { cores: _, ...abilities } = probe();
+    const { cores: _, atomics: __, ...abilities } = probe();
     const defaultThreads = autoThreads(probe());
     try {
         const { module, why } = choose(probe(), "auto", 0);

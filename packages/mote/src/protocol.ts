@@ -5,7 +5,7 @@
 
 import { MoteError, type MoteErrorCode, type MoteErrorDetail } from "./errors.js";
 import type { ThreadStart } from "./engine.js";
-import type { KvType, LoadProgress, ModuleName, ModelStats } from "./types.js";
+import type { EncodeProgress, KvType, LoadProgress, ModuleName, ModelStats } from "./types.js";
 
 /** A part of a model, as the page hands it over. Bytes of a buffer stay with the page and are asked for in pieces, so
  * that the page never copies much at once. */
@@ -51,7 +51,7 @@ export type ToWorker =
 export type FromWorker =
     | { id: number; value: unknown }
     | { id: number; error: PlainError }
-    | { id: number; progress: LoadProgress }
+    | { id: number; progress: LoadProgress | EncodeProgress }
     | { pieces: [id: number, text: string][]; stats: ModelStats }
     | { stats: ModelStats }
     | { want: number; buffer: number; at: number; bytes: number }

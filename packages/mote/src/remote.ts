@@ -6,12 +6,12 @@
 import { MoteError } from "./errors.js";
 import { needsThreads, spawn, wrapWorker, type Spawned } from "./platform.js";
 import { unpackError, type FromWorker } from "./protocol.js";
-import type { LoadProgress, ModelStats } from "./types.js";
+import type { ModelStats } from "./types.js";
 
 export interface CallOptions {
     signal?: AbortSignal;
     onPiece?: (piece: string) => void;
-    onProgress?: (progress: LoadProgress) => void;
+    onProgress?: (progress: never) => void;
 }
 
 interface Waiting extends CallOptions {
@@ -125,7 +125,7 @@ export class Remote {
             this.stats = message.stats;
             for (const [id, text] of message.pieces) this.#waiting.get(id)?.onPiece?.(text);
         } else if ("stats" in message) this.stats = message.stats;
-        else if ("progress" in message) this.#waiting.get(message.id)?.onProgress?.(message.progress);
+        else if ("progress" in message) this.#waiting.get(message.id)?.onProgress?.(message.progress as never);
         else if ("error" in message) this.#waiting.get(message.id)?.reject(unpackError(message.error));
         else this.#waiting.get(message.id)?.resolve(message.value as never);
     }

@@ -13,7 +13,7 @@ import { Sequences, type Sequence } from "./sequences.js";
 import { Sha256 } from "./sha256.js";
 import { Snapshots } from "./snapshots.js";
 import type { Storage } from "./storage.js";
-import type { GenerationResult, ModelInfo, ModelStats } from "./types.js";
+import type { EncodeProgress, GenerationResult, ModelInfo, ModelStats } from "./types.js";
 
 /** Rejects when the signal fires. */
 function aborted(signal: AbortSignal): Promise<never> {
@@ -29,6 +29,7 @@ interface Held {
 export interface Call {
     signal: AbortSignal;
     onPiece: (text: string) => void;
+    onProgress: (progress: EncodeProgress) => void;
 }
 
 type Args = Record<string, unknown>;
@@ -72,6 +73,7 @@ export class Service {
 
     /** Answers a request; what it may be called is in `requests`. */
     call(op: string, args: Args, call: Call): Promise<unknown> {
+        if (op === "embed" || op === "classify") throw new MoteError("unsupported", "this is a language model, not an encoder: it continues texts (chat, complete, infer)");
         const request = Object.hasOwn(this.#requests, op) ? this.#requests[op] : undefined;
         if (!request) throw new MoteError("internal", `there is no request '${op}'`);
         if (args["session"] === undefined) return Promise.resolve(request(args, call));

@@ -72,7 +72,46 @@ export interface LoadOptions extends DownloadOptions {
     module?: ModuleName;
 }
 
-export type ModuleName = "mote" | "mote-threads" | "mote-simd" | "mote-64";
+export type ModuleName = "mote" | "mote-threads" | "mote-simd" | "mote-64" | "mote-encoder" | "mote-encoder-threads" | "mote-encoder-simd";
+
+/** @internal In the order of mote_pooling. */
+export const POOLINGS = ["none", "mean", "cls", "last"] as const;
+/** How the vectors of a text's tokens become one: their mean, the first's or the last's; `none`: they do not. */
+export type Pooling = "none" | "mean" | "cls" | "last";
+
+/** Texts that are done, of those of the call. */
+export interface EncodeProgress {
+    done: number;
+    total: number;
+}
+
+export interface EncodeOptions {
+    /** Put before every text: some models want `"query: "` or `"passage: "`. */
+    prefix?: string;
+    /** Stops it at the next batch. */
+    signal?: AbortSignal;
+    /** Called at most about 20 times a second. */
+    onProgress?: (progress: EncodeProgress) => void;
+}
+
+export interface EmbedOptions extends EncodeOptions {
+    /** Vectors of length 1. Default true. */
+    normalize?: boolean;
+    /** Default: as the model was made. With `"none"` a text's result is [tokens × width]. */
+    pooling?: Pooling;
+}
+
+export interface ClassifyOptions extends EncodeOptions {
+    /** Only so many labels, those with the highest scores. */
+    topK?: number;
+    /** Judge each label by itself: several may be right, or none. Default: as the model's head was made. */
+    multi?: boolean;
+}
+
+export interface Label {
+    label: string;
+    score: number;
+}
 
 /** How to pick tokens. Defaults: temperature 0.7, topK 40, topP 0.95, minP 0.05, repeatPenalty 1 (off). */
 export interface SamplingOptions {
@@ -162,6 +201,14 @@ export interface ModelInfo {
     /** Bytes of WebAssembly memory, all in all; and of them the context: KV cache, activations, logits. */
     memoryBytes: number;
     contextBytes: number;
+    /** Whether it reads texts whole (embed, classify), rather than continues them. */
+    encoder: boolean;
+    /** Of an encoder: how it was made to pool; the labels of its head; whether that judges each token, and whether
+     * several labels of a text may be right. */
+    pooling: Pooling;
+    labels: string[];
+    labelsTokens: boolean;
+    labelsMany: boolean;
     /** Under what name the file is in storage: `stored:…` or its URL; empty if it is not. */
     stored: string;
     /** Seconds that `Mote.load` took, without downloading. */

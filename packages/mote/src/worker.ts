@@ -9,6 +9,7 @@ import { load } from "./load.js";
 import { parentPort, type Port } from "./platform.js";
 import { Progress } from "./progress.js";
 import { packError, type DownloadArgs, type FromWorker, type LoadArgs, type ThreadModule, type ToThread, type ToWorker } from "./protocol.js";
+import { Reader } from "./reader.js";
 import { Service } from "./service.js";
 import { openStorage, type Storage } from "./storage.js";
 
@@ -39,7 +40,7 @@ function thread(start: ThreadModule): void {
 function engine(page: Port): (message: ToWorker) => void {
     const calls = new Map<number, AbortController>();
     const supplies = new Map<number, (message: { bytes?: Uint8Array; granted?: boolean }) => void>();
-    let service: Service | undefined;
+    let service: Service | Reader | undefined;
     let broken: unknown;
     let pieces: [number, string][] = [];
     let wants = 0;
@@ -83,7 +84,7 @@ function engine(page: Port): (message: ToWorker) => void {
                 return storeBlob(blob, name, rest, with_);
             }
             const loaded = await load(args as unknown as LoadArgs, with_);
-            service = new Service(loaded, storage, flush, onBroken);
+            service = loaded.info.encoder ? new Reader(loaded, flush, onBroken) : new Service(loaded, storage, flush, onBroken);
             post({ stats: service.stats() });
             return service.info;
         }
@@ -93,7 +94,7 @@ function engine(page: Port): (message: ToWorker) => void {
             service = undefined;
             return undefined;
         }
-        return service.call(op, args, { signal, onPiece: (text) => pieces.push([id, text]) });
+        return service.call(op, args, { signal, onPiece: (text) => pieces.push([id, text]), onProgress: (progress) => post({ id, progress }) });
     }
 
     async function answer(id: number, op: string, args: Record<string, unknown>): Promise<void> {
@@ -102,7 +103,8 @@ function engine(page: Port): (message: ToWorker) => void {
         try {
             const value = await run(id, op, args, controller.signal);
             flush();
-            const transfer = ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
+            const view = (value as { values?: unknown } | undefined)?.values ?? value;
+            const transfer = ArrayBuffer.isView(view) && view.buffer instanceof ArrayBuffer ? [view.buffer] : [];
             post({ id, value }, transfer);
         } catch (error) {
             if (error instanceof WebAssembly.RuntimeError) onBroken(error);
