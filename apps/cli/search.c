@@ -85,9 +85,10 @@ int cli_search_encoder(const struct cli_search *search, const struct cli_index *
                        struct cli_encoder *encoder, unsigned char *sha, struct cli_index_stamp *stamp) {
     mote_text own = index ? index->settings[CLI_INDEX_MODEL] : (mote_text){0};
     char *name = search->model ? strdup(search->model) : strndup(own.n ? own.data : "", own.n);
-    int code = name ? CLI_OK : cli_fail(CLI_MEMORY, "not enough memory");
-    if (!code && !*name)
-        code = cli_fail(CLI_USAGE, "search: the index does not say its model; -m MODEL is needed");
+    int code = CLI_OK;
+    memset(sha, 0, CLI_INDEX_SHA);
+    if (!name) return cli_fail(CLI_MEMORY, "not enough memory");
+    if (!*name) code = cli_fail(CLI_USAGE, "search: the index does not say its model; -m MODEL is needed");
     if (!code) code = cli_encoder_open(encoder, name, &search->encoding);
     if (!code) code = identify(encoder, index, sha, stamp);
     const mote_model_info *info = &encoder->model.info;

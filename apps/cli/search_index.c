@@ -246,9 +246,9 @@ int cli_index_read(struct cli_index *index, const void *bytes, uint64_t n_bytes,
     struct lists lists = {0};
     *index = (struct cli_index){.bytes = bytes};
     if (!read_header(index, n_bytes, fault) || !walk(index, &lists, fault)) return 0;
-    index->records = malloc((lists.n_records + 1) * sizeof *index->records);
-    index->folders = malloc((lists.n_folders + 1) * sizeof *index->folders);
-    index->files = malloc((lists.n_files + 1) * sizeof *index->files);
+    index->records = calloc(lists.n_records + 1, sizeof *index->records);
+    index->folders = calloc(lists.n_folders + 1, sizeof *index->folders);
+    index->files = calloc(lists.n_files + 1, sizeof *index->files);
     if (!index->records || !index->folders || !index->files) return wrong(fault, NULL, 0);
     lists = (struct lists){.records = index->records, .folders = index->folders, .files = index->files};
     if (!walk(index, &lists, fault)) return 0;

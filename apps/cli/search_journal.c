@@ -75,7 +75,8 @@ static int beside_close(struct beside *new, const char *path, int code) {
 static void put_header(unsigned char *p, uint32_t n_dims, uint64_t whole, const unsigned char *sha,
                        const struct cli_index_stamp *stamp) {
     memset(p, 0, CLI_INDEX_HEADER);
-    memcpy(p, "MOTESRCH", 8);
+    for (int i = 0; i < 8; i++)
+        p[i] = (unsigned char)"MOTESRCH"[i];
     cli_index_put(p + 8, 1, 4);
     cli_index_put(p + 12, n_dims, 4);
     cli_index_put(p + 16, whole, 8);

@@ -395,7 +395,8 @@ static int update_all(struct update *u) {
     for (size_t i = 0; i < u->search->add.n && !code; i++) {
         const char *said = u->search->add.list[i];
         char *path = realpath(said, NULL);
-        code = path ? refresh(u) : cli_fail(CLI_FAILED, "%s: %s", said, strerror(errno));
+        if (!path) return cli_fail(CLI_FAILED, "%s: %s", said, strerror(errno));
+        code = refresh(u);
         if (!code) code = find_folder(u, path, &number);
         if (!code) code = update_folder(u, path, number);
         free(path);

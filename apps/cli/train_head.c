@@ -86,7 +86,7 @@ static int encode_all(struct job *job) {
     job->stride = cli_net_stride(info->n_model);
     if (examples->n < SIZE_MAX / sizeof *job->x / job->stride)
         job->x = calloc(examples->n * job->stride, sizeof *job->x);
-    job->labels = malloc(examples->n * sizeof *job->labels);
+    job->labels = calloc(examples->n, sizeof *job->labels);
     job->predicted = malloc(examples->n * sizeof *job->predicted);
     if (!job->x || !job->labels || !job->predicted)
         return cli_fail(CLI_MEMORY, "not enough memory for the vectors of %zu texts", examples->n);

@@ -239,7 +239,7 @@ int cli_examples_read(struct cli_examples *e, const char *path, const char *held
     if (code) return code;
     size_t n = e->table.n_rows + e->held_out_table.n_rows;
     if (n >= UINT32_MAX) return cli_fail(CLI_FAILED, "%s: more rows than 2^32", path);
-    e->list = malloc((n + 1) * sizeof *e->list);
+    e->list = calloc(n + 1, sizeof *e->list);
     if (!e->list) return cli_fail(CLI_MEMORY, "%s: not enough memory", path);
     code = add_rows(e, &view);
     e->n_learn = e->n;

@@ -143,11 +143,12 @@ static enum cli_fit_status descend(struct fit *f, float *space) {
         double slope = dot(gradient, direction, n), step = 1, next = loss;
         memcpy(before, params, n * sizeof *before);
         memcpy(old, gradient, n * sizeof *old);
-        for (int tries = 0; tries <= HALVINGS; tries++, step /= 2) {
+        for (int tries = 0; tries <= HALVINGS; tries++) {
             for (size_t i = 0; i < n; i++)
                 params[i] = before[i] + (float)(step * (double)direction[i]);
             next = objective(f, NULL, 0, f->total, gradient);
             if (next <= loss + 1e-4 * step * slope) break;
+            step /= 2;
         }
         if (!(next < loss)) { /* nothing left that a float can show */
             memcpy(params, before, n * sizeof *params);
