@@ -134,6 +134,11 @@ bench-peers: $(BUILD)/mote $(BUILD)/mote-synth ## mote and llama.cpp in turn on 
 	@tools/peers.sh >$(BUILD)/peers.log
 	@BUILD=$(BUILD) "$$(tail -n 1 $(BUILD)/peers.log)" bench/peers.mjs $(BENCH)
 
+.PHONY: bench-encoders
+bench-encoders: $(BUILD)/mote ## mote and ONNX Runtime in turn on MiniLM
+	@tools/peers.sh bench/encoder >$(BUILD)/peers.log
+	@BUILD=$(BUILD) "$$(tail -n 1 $(BUILD)/peers.log)" bench/encoders.mjs $(ENCODERS)
+
 .PHONY: bench-web
 bench-web: package $(BUILD)/mote $(BUILD)/mote-synth ## mote and wllama in turn in one Chromium, BENCH=quick or full
 	@tools/install.sh web
