@@ -164,7 +164,9 @@ export async function takeFile(file: File): Promise<void> {
 /** Loads a model and goes to the conversation. */
 export async function use(key: string, name: string, file?: File): Promise<void> {
     if (await load(key, name, file)) {
-        if (location.hash.startsWith("#/models")) go("#/");
+        const encoder = engine.value.state === "ready" && engine.value.model.info.encoder;
+        if (encoder) go("#/text");
+        else if (location.hash.startsWith("#/models")) go("#/");
     } else if (engine.value.state === "failed") {
         const { title, text } = explain(engine.value.error);
         notify(`${title}: ${text}`, { kind: "error" });

@@ -201,6 +201,12 @@ async function compile(url: string, name: ModuleName): Promise<{ module: WebAsse
     }
 }
 
+/** An encoder can have no more than it was made with. */
+function positionsOf(args: LoadArgs, image: Image, own: number): number {
+    const positions = args.contextLength ?? Math.min(DEFAULT_POSITIONS, own || DEFAULT_POSITIONS);
+    return image.encoder ? Math.min(positions, own) : positions;
+}
+
 /** Opens the directory alone and computes what the whole will need. */
 async function planMemory(args: LoadArgs, image: Image): Promise<Plan> {
     const abilities = probe();
@@ -213,7 +219,7 @@ async function planMemory(args: LoadArgs, image: Image): Promise<Plan> {
         // A directory that cannot be walked is not sound: the engine says why, and must not look beyond what is there.
         engine.openModel(address, image.walked ? image.size : image.head.length);
         const shape: ContextShape = {
-            positions: args.contextLength ?? Math.min(DEFAULT_POSITIONS, engine.number("context") || DEFAULT_POSITIONS),
+            positions: positionsOf(args, image, engine.number("context")),
             // One more than the user sees: a snapshot is restored beside what it takes the place of.
             sessions: image.encoder ? SEQUENCES : args.sessions + 1,
             rows: Math.max(args.rows, args.sessions + 1),

@@ -54,7 +54,7 @@ export function continues(now: Ready): boolean {
 
 /** Whether there is a model that could answer now. */
 export function answerable(): boolean {
-    return engine.value.state === "ready" && running.value === undefined && !reserved.value;
+    return engine.value.state === "ready" && !engine.value.model.info.encoder && running.value === undefined && !reserved.value;
 }
 
 /** A message's text, also while it comes. */

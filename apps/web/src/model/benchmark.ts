@@ -5,7 +5,7 @@
 // changes them; the rounds' spread is shown for that.
 
 import { signal } from "@preact/signals";
-import type { Model } from "mote";
+import { type Model, MoteError } from "mote";
 import { isAbort } from "../words.ts";
 import { running } from "./answer.ts";
 import { engine, load, reserved } from "./engine.ts";
@@ -120,6 +120,7 @@ export async function measure(entries: readonly Entry[]): Promise<void> {
             if (now.state !== "ready") throw new DOMException("stopped", "AbortError");
             const { model } = now;
             const { info } = model;
+            if (info.encoder) throw new MoteError("unsupported", `${name} is an encoder, which writes no text`);
             say(`${name}: reading a prompt`);
             const prompt = await measurePrompt(model, signal);
             const base = {

@@ -96,6 +96,7 @@ const BEGINNINGS = [
 
 function Welcome() {
     const now = engine.value;
+    if (now.state === "ready" && now.model.info.encoder) return <Encoder name={now.name} />;
     const ready = now.state === "ready";
     const examples = ready && continues(now) ? BEGINNINGS : QUESTIONS;
     return (
@@ -121,6 +122,24 @@ function Welcome() {
             ) : (
                 now.state !== "loading" && <First />
             )}
+        </div>
+    );
+}
+
+/** An encoder has nothing to say. */
+function Encoder({ name }: { name: string }) {
+    return (
+        <div class="welcome">
+            <h1>An encoder in this tab</h1>
+            <p>{name} judges texts and finds them by meaning; it writes none.</p>
+            <div class="row centre">
+                <a class="button" href="#/text">
+                    Go to Text
+                </a>
+                <a class="button quiet" href="#/models">
+                    Choose another model
+                </a>
+            </div>
         </div>
     );
 }
@@ -237,7 +256,7 @@ function Composer({ id }: { id: string | undefined }) {
         change("");
     };
     const hint =
-        now.state !== "ready"
+        now.state !== "ready" || now.model.info.encoder
             ? "Load a model to begin"
             : continues(now)
               ? "Write how it begins"

@@ -17,6 +17,7 @@ import { Models } from "./models.tsx";
 import { Notices } from "./notices.tsx";
 import { SettingsDialog, settingsOpen } from "./settings.tsx";
 import { Sidebar, drawer } from "./sidebar.tsx";
+import { Text } from "./text.tsx";
 
 export function Page() {
     const now = route.value;
@@ -27,9 +28,11 @@ export function Page() {
             ? "Models"
             : now.view === "benchmark"
               ? "Benchmark"
-              : conversation
-                ? titleOf(conversation)
-                : "";
+              : now.view === "text"
+                ? "Text"
+                : conversation
+                  ? titleOf(conversation)
+                  : "";
     useEffect(() => {
         document.title = title ? `${title} · mote` : "mote";
     }, [title]);
@@ -46,6 +49,8 @@ export function Page() {
                         <Models />
                     ) : now.view === "benchmark" ? (
                         <Benchmark />
+                    ) : now.view === "text" ? (
+                        <Text />
                     ) : (
                         <Chat id={now.id} />
                     )}

@@ -40,6 +40,7 @@ export function Sidebar() {
                     <Place view="new" to="#/" icon="plus" name="New conversation" />
                     <Place view="models" to="#/models" icon="models" name="Models" />
                     <Place view="benchmark" to="#/benchmark" icon="bench" name="Benchmark" />
+                    <Place view="text" to="#/text" icon="text" name="Text" />
                 </nav>
                 <Conversations />
                 <Foot />
