@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// web.mjs: mote and wllama (llama.cpp for browsers) in one Chromium, on the same files, in turn. As in peers.mjs
-// what is kept is the ratio of each turn; above 1 is for mote.
+// web.mjs: mote and wllama (llama.cpp for browsers) in one Chromium, on the same files, in turn; encoders with ONNX
+// Runtime for browsers. As in peers.mjs what is kept is the ratio of each turn; above 1 is for mote.
 //
-//     node bench/web.mjs [quick|full] [--turns N] [--only TEXT] [--no-peer]
+//     node bench/web.mjs [quick|full|encoders] [--turns N] [--only TEXT] [--no-peer]
 //
+//     encoders  MiniLM of 8 bits, one text of 8 to 256 tokens, and a BERT-base shape: writes web-encoders-<machine>.csv
 //     quick     the small model and one large one
 //     full      all models, 1 thread and 2
 //     --no-peer mote alone: speeds, no ratios
@@ -17,6 +18,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import { join } from 'node:path';
+import { encoder } from '../tests/cli/tiny_encoder.mjs';
 import { chart } from './chart.mjs';
 import { file, folder, machine, median, pulled, root } from './models.mjs';
 
@@ -24,6 +26,7 @@ const args = process.argv.slice(2);
 const has = (name) => args.includes(name);
 const value = (name) => (has(name) ? args[args.indexOf(name) + 1] : undefined);
 const full = has('full');
+const encoders = has('encoders');
 const turns = Number(value('--turns') ?? 1);
 const only = value('--only') ?? '';
 const peer = !has('--no-peer');
@@ -52,13 +55,14 @@ const { chromium } = await import(join(modules, 'playwright-core/index.mjs'));
 // ---- the server: pages, both engines, models by ranges ----
 
 const models = new Map();
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm', '.gguf': 'application/octet-stream' };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.gguf': 'application/octet-stream' };
 
 function resolvePath(url) {
     const path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
     if (path.includes('..')) return undefined;
     if (path.startsWith('/model/')) return models.get(path.slice(7));
     if (path.startsWith('/mote/')) return join(root, 'packages/mote/dist', path.slice(6));
+    if (path.startsWith('/onnx/')) return join(modules, 'onnxruntime-web/dist', path.slice(6));
     if (path.startsWith('/wllama/')) return join(modules, '@wllama/wllama/esm', path.slice(8));
     return join(root, 'bench/web', path);
 }
@@ -128,19 +132,19 @@ function report(row) {
 }
 
 function write() {
-    const name = machine();
+    const name = encoders ? `encoders-${machine()}` : machine();
     fs.mkdirSync(join(root, 'bench/results'), { recursive: true });
     const text = (x) => (x === undefined ? '' : x.toPrecision(4));
-    fs.writeFileSync(join(root, `bench/results/web-${name}.csv`), ['test,unit,mote,wllama,ratio,ratio_low,ratio_high',
+    fs.writeFileSync(join(root, `bench/results/web-${name}.csv`), [`test,unit,mote,${encoders ? 'onnxruntime-web' : 'wllama'},ratio,ratio_low,ratio_high`,
         ...rows.map((r) => [`"${r.label}"`, r.unit, text(r.ours), text(r.theirs), text(r.ratio), text(r.low), text(r.high)].join(',')), ''].join('\n'));
     const compared = rows.filter((r) => r.ratio);
     if (compared.length)
-        fs.writeFileSync(join(root, `docs/web-${name}.svg`), chart('mote, as a multiple of wllama in the same Chromium',
-            `${name}; wllama 3.8.1 on the CPU; median of turns, line: lowest to highest; longer is better for mote`, compared));
+        fs.writeFileSync(join(root, `docs/web-${name}.svg`), chart(`mote, as a multiple of ${encoders ? 'ONNX Runtime' : 'wllama'} in the same Chromium`,
+            `${machine()}; ${encoders ? 'onnxruntime-web 1.30.0, MiniLM, Q8_0 against int8' : 'wllama 3.8.1 on the CPU'}; median of turns, line: lowest to highest; longer is better for mote`, compared));
 }
 
 const compare = (label, unit, pairs) => {
-    const ratios = pairs.filter(([, theirs]) => theirs).map(([ours, theirs]) => ours / theirs);
+    const ratios = pairs.filter(([, theirs]) => theirs).map(([ours, theirs]) => (unit === 'ms' ? theirs / ours : ours / theirs));
     report({
         label, unit, ours: median(pairs.map(([ours]) => ours)),
         ...(ratios.length && { theirs: median(pairs.map(([, theirs]) => theirs)), ratio: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) }),
@@ -181,6 +185,38 @@ async function speeds(name, threads) {
     }
 }
 
+/** One text at a time, the two in turn; the model of ONNX Runtime is the one that bench/encoders.mjs fetches. */
+async function encode(threads) {
+    const theirs = join(folder, 'minilm-int8.onnx');
+    if (peer && !fs.existsSync(theirs)) throw new Error(`there is no ${theirs} yet: node bench/encoders.mjs`);
+    const engines = [await open('mote'), ...(peer ? [await open('onnx')] : [])];
+    try {
+        const paths = [pulled('minilm'), theirs];
+        for (const [i, engine] of engines.entries()) {
+            const info = await engine.call('open', url(paths[i]), { threads });
+            if (info.threads !== threads) throw new Error(`${i ? 'ONNX Runtime' : 'mote'} runs ${info.threads} threads, not ${threads}`);
+            await engine.call('encode', 32, 30);
+        }
+        for (const n of [8, 32, 128, 256]) {
+            const label = `MiniLM, ${n} tokens, ${threads} thr`;
+            const pairs = [];
+            for (let turn = 0; turn < turns && label.includes(only); turn++) {
+                const pair = [];
+                for (const engine of engines) pair.push(await engine.call('encode', n, Math.max(10, Math.round(1000 / n))));
+                pairs.push(pair);
+            }
+            if (pairs.length) compare(label, 'ms', pairs);
+        }
+        const base = join(folder, 'bert-base-Q8_0.gguf');
+        if (!fs.existsSync(base)) fs.writeFileSync(base, encoder({ dim: 768, ffn: 3072, layers: 12, heads: 12, context: 512, type: 'Q8_0' }));
+        await engines[0].call('open', url(base), { threads });
+        await engines[0].call('encode', 32, 5);
+        compare(`BERT-base, 32 tokens, ${threads} thr`, 'ms', [[await engines[0].call('encode', 32, 20)]]);
+    } finally {
+        for (const engine of engines) await engine.close();
+    }
+}
+
 async function starts() {
     const engine = await open('mote');
     await engine.page.reload();
@@ -200,11 +236,12 @@ async function starts() {
 
 try {
     const names = full ? ['135m Q8_0', '1b Q8_0', '1b Q4_K_M', '1b Q4_0', 'TinyLlama IQ2_XXS'] : ['135m Q8_0', '1b Q4_K_M'];
-    if (!only || "starts".includes(only)) await starts();
-    for (const name of names) for (const threads of full ? [1, 2] : [1]) await speeds(name, threads);
+    if (encoders) for (const threads of [1, 2]) await encode(threads);
+    else if (!only || "starts".includes(only)) await starts();
+    if (!encoders) for (const name of names) for (const threads of full ? [1, 2] : [1]) await speeds(name, threads);
 } finally {
     await context.close();
     server.close();
     fs.rmSync(profile, { recursive: true, force: true });
 }
-console.log(`bench/results/web-${machine()}.csv`);
+console.log(`bench/results/web-${encoders ? 'encoders-' : ''}${machine()}.csv`);
