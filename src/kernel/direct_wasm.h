@@ -11,7 +11,8 @@
  * meet their scales. Only the types that most models are made of are here; all others go by panel.
  *
  * Nothing here can ask for memory ahead of time, but fetch() reads a byte of each line of the next four rows as
- * these are multiplied, in the order of the file, which a machine follows by itself.
+ * these are multiplied, in the order of the file, which a machine follows by itself. What is fetched has to stay in the
+ * first cache with what is multiplied; four rows that are too long for that are read before they are multiplied.
  *
  * Where weights have an offset, sums begin with −offset·Σx: the dot of the activations with the offset
  * itself, which is as good in any lane; or Σx is taken off at the end. Q8_0 is signed: see multiply_wasm.h. */
@@ -20,7 +21,10 @@
 #include "kernel/kernel.h"
 #include "kernel/unpack_wasm.h"
 
-enum { SPAN = MOTE_KERNEL_SPAN };
+enum {
+    SPAN = MOTE_KERNEL_SPAN,
+    NEAR = 10240, /* bytes of four rows up to which the next four can be fetched meanwhile */
+};
 
 struct book;
 
@@ -341,7 +345,10 @@ SMALL void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_
                                                       : rows_iq2_xxs;
     if (products == rows_iq2_xxs) open_book(&book);
     for (uint32_t r = 0; r < n_rows; r += 4, rows += 4 * w->row_bytes) {
-        struct rows four = {rows, r + 4 < n_rows ? rows + 4 * w->row_bytes : rows, (size_t)w->row_bytes};
+        int near = 4 * w->row_bytes <= NEAR;
+        struct rows four = {rows, near && r + 4 < n_rows ? rows + 4 * w->row_bytes : rows,
+                            (size_t)w->row_bytes};
+        if (!near) touch(rows, (uint32_t)(4 * w->row_bytes));
         ROLLED
         for (uint64_t c = 0; c < n_columns; c++) {
             struct column column = {x->q + c * w->k, x->scale + c * (w->k / 32), x->sum + c * (w->k / 16)};

@@ -32,9 +32,11 @@ enum {
 #if defined(__wasm_simd128__)
     DIRECT_COLUMNS = 6,
     WIDE_COLUMNS = 2,
+    AHEAD = 0, /* whether rows are fetched while others are multiplied; fill has read them by itself */
 #else
     DIRECT_COLUMNS = 12,
     WIDE_COLUMNS = 8,
+    AHEAD = PANELS * MOTE_KERNEL_ROWS,
 #endif
 };
 
@@ -216,7 +218,7 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
             /* the rows that come next are fetched meanwhile: to make a panel takes a little from each of
              * sixteen, which no prefetcher of a machine foresees */
             uint32_t next = row0 + n_panels * n_rows, n_next = row1 - next;
-            if (n_next > PANELS * MOTE_KERNEL_ROWS) n_next = PANELS * MOTE_KERNEL_ROWS;
+            if (n_next > AHEAD) n_next = AHEAD;
             kernels->multiply(
                 info, scratch->panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
                 (struct mote_kernel_ahead){w->data + next * w->row_bytes, n_next * w->row_bytes});

@@ -161,6 +161,7 @@ SMALL void fill_four_k(const struct superblock_type *type, struct strip s, uint3
 SMALL void fill(const struct superblock_type *type, const uint8_t *rows, uint64_t row_bytes, uint32_t k,
                 const struct mote_kernel_panel *panel) {
     struct strip s = {rows, (size_t)row_bytes, panel->q, (vector *)panel->scale, (vector *)panel->min};
+    touch(rows, (uint32_t)(MOTE_KERNEL_ROWS * row_bytes));
     ROLLED
     for (int i = 0; i < APART; i++, s.p += 4 * row_bytes, s.q += 16, s.scale++, s.min++) {
         if (type->low.n)
