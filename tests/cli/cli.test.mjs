@@ -231,7 +231,8 @@ test('Ctrl-C ends the answer with exit 130 and keeps what was made', async () =>
 test('Ctrl-C while the reader of the answer is slow loses nothing', () => {
     const rain = `"$MOTE" run ${model} --raw 'the rain' --context-shift -n 4000000 --temp 0`;
     // the pipe is full and mote waits in a write when the signal comes; then the reader goes on
-    const waits = 'p=/proc/$(cat pid)/stat; until a=$(cut -d" " -f14,15 $p); sleep 0.3; [ "$a" = "$(cut -d" " -f14,15 $p)" ]; do :; done';
+    const written = 'awk "/^wchar/ { print \\$2 }" /proc/$(cat pid)/io';
+    const waits = `until a=$(${written}); sleep 0.3; [ "$a" -gt 60000 ] && [ "$a" = "$(${written})" ]; do :; done`;
     const reader = `until [ -s pid ]; do sleep 0.1; done; ${waits}; kill -INT $(cat pid); sleep 0.2; cat >answer`;
     const result = shell(`(echo $BASHPID >pid; exec ${rain}) | (${reader}); echo \${PIPESTATUS[0]}`);
     assert.equal(result.stderr, '');
