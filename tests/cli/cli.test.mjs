@@ -457,7 +457,7 @@ const noTerminal = shell('script -qec true /dev/null </dev/null').code ? 'script
 // A conversation on a terminal, given by script(1): each step waits for the screen to show a text after what the
 // step before saw, then types its keys. At the end it waits for the program to go.
 function terminal(steps, args = []) {
-    const line = `"$MOTE" chat ${model} --temp 0 ${args.join(' ')}`;
+    const line = `exec "$MOTE" chat ${model} --temp 0 ${args.join(' ')}`;
     return begin('script', ['-qec', line, '/dev/null'], (screen, child) => {
         while (steps.length && steps[0][0].test(screen.rest)) {
             screen.rest = screen.rest.slice(screen.rest.search(steps[0][0]) + steps[0][0].exec(screen.rest)[0].length);
@@ -487,7 +487,7 @@ test('an answer cannot command the terminal, and goes to a pipe as it is', { ski
     const piped = mote(args).stdout;
     assert.match(piped, /[\x00-\x08\x0b-\x1f\x7f]/, 'this answer has no control characters');
     const line = args.map((word) => `'${word}'`).join(' ');
-    const shown = (await begin('script', ['-qec', `"$MOTE" ${line}`, '/dev/null'], () => {})).stdout.replace(/\r\n/g, '\n');
+    const shown = (await begin('script', ['-qec', `exec "$MOTE" ${line}`, '/dev/null'], () => {})).stdout.replace(/\r\n/g, '\n');
     assert.doesNotMatch(shown, /[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
     assert.equal(shown.replace(/[\u2400-\u241f\u2421\ufffd]/g, '').trim(), piped.replace(/[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\ufffd]/g, '').trim());
 });
