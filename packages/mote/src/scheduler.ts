@@ -20,9 +20,14 @@ import { StopTexts } from "./stop.js";
 import type { FinishReason, GenerationResult, ModelStats } from "./types.js";
 
 /** Seconds that a step should take: alone, and with answers beside it. */
-const STEP_ALONE = 0.5;
+const STEP_ALONE = 0.6;
 const STEP_SHARED = 0.2;
+/** Rows of prompts in the first step, and at least in each: all weights are read for them, which takes as long as a few rows. */
+const ROWS_FIRST = 32;
 const ROWS_LEAST = 8;
+const ROWS_ALONE = 16;
+/** The engine multiplies so many rows at a time. */
+const ROWS_TILE = 4;
 
 export interface Sampling {
     temperature: number;
@@ -224,9 +229,10 @@ export class Scheduler {
     /** How many rows of prompts the next step may have. */
     #budget(decoding: number): number {
         const room = this.limits.rows - decoding;
-        if (this.#rowSeconds === 0) return Math.max(1, Math.min(room, 4 * ROWS_LEAST));
-        const rows = Math.floor((decoding > 0 ? STEP_SHARED : STEP_ALONE) / this.#rowSeconds / ROWS_LEAST) * ROWS_LEAST;
-        return Math.max(1, Math.min(room, Math.max(ROWS_LEAST, rows)));
+        if (this.#rowSeconds === 0) return Math.max(1, Math.min(room, ROWS_FIRST));
+        const [seconds, least] = decoding > 0 ? [STEP_SHARED, ROWS_LEAST] : [STEP_ALONE, ROWS_ALONE];
+        const rows = Math.floor(seconds / this.#rowSeconds / ROWS_TILE) * ROWS_TILE;
+        return Math.max(1, Math.min(room, Math.max(least, rows)));
     }
 
     #step(): void {
