@@ -103,6 +103,9 @@ static mote_status read_kind(const struct mote_format_file *file, const struct m
     mote_status status = mote_format_string(file, key, &model, error);
     if (status) return status;
     source->kind = mote_model_vocabulary_kind(file, key);
+#ifdef MOTE_NO_DECODERS /* which has not the split of files that name none */
+    if (source->kind == MOTE_TEXT_BPE && !find(file, "pre")) source->kind = 0;
+#endif
     if (!source->kind)
         return mote_base_fail(error, MOTE_E_UNSUPPORTED, key->offset, "tokenizer '%t' is not supported",
                               model);

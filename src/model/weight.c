@@ -162,8 +162,7 @@ static mote_status load(const struct mote_format_file *file, const struct mote_m
 #if defined(MOTE_NO_DECODERS)
     if (info->group && !(MOTE_KERNEL_DECODED >> t->type & 1))
         return mote_base_fail(error, MOTE_E_UNSUPPORTED, t->info_offset,
-                              "tensor %t is %s, which this build for encoders does not read", name,
-                              info->name);
+                              "tensor %t is %s, which this build does not read", name, info->name);
 #endif
     unsigned alignment = t->type == MOTE_TYPE_F32                                ? 4
                          : t->type == MOTE_TYPE_F16 || t->type == MOTE_TYPE_BF16 ? 2

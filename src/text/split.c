@@ -360,9 +360,7 @@ static int is_listed(const char *list, mote_text name) {
 }
 
 const struct mote_text_split *mote_text_split_find(mote_text name) {
-#if !defined(MOTE_NO_DECODERS)
-    if (name.n == 0) return &splits[0];
-#endif
+    if (name.n == 0) return &splits[0]; /* so too where a vocabulary is only counted */
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
         if (is_listed(splits[i].names, name)) return &splits[i];
     return NULL;

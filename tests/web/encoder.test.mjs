@@ -4,14 +4,15 @@
 // bits of `mote embed`, labels with the scores of `mote classify`, calls that overlap, that are stopped, that are wrong.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { folder, write } from '../cli/hf_folder.mjs';
 import { encoder } from '../cli/tiny_encoder.mjs';
 import { Mote } from '../../packages/mote/dist/index.js';
 import { serve } from './server.mjs';
-import { launchChromium, noWorkers, openPage, pkg, root, scratch, sha256 } from './world.mjs';
+import { launchChromium, noWorkers, openPage, pkg, root, scratch, sha256, tool } from './world.mjs';
 
 const mote = join(resolve(root, process.env.BUILD ?? 'build'), 'mote');
 const models = {};
@@ -28,6 +29,13 @@ const iq = readFileSync(models['iq.gguf']); // the first matrix of a layer as a 
 const at = iq.indexOf('blk.0.attn_q.weight') + 'blk.0.attn_q.weight'.length + 4 + 16;
 iq.writeUInt32LE(20, at);
 writeFileSync(models['iq.gguf'], iq);
+for (const family of ['roberta', 'xlm-roberta', 'nomic_bert']) { // byte-level merges; Unigram; rotary positions
+    const dir = join(scratch, `encoder-${family}`);
+    rmSync(dir, { recursive: true, force: true });
+    write(dir, folder(family));
+    models[`${family}.gguf`] = `${dir}.gguf`;
+    execFileSync(mote, ['convert', dir, '-o', `${dir}.gguf`], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
 const minilm = join(process.env.MOTE_MODELS || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mote/models'), 'all-minilm-l6-v2-q8_0.gguf');
 if (existsSync(minilm)) models['minilm.gguf'] = minilm;
 
@@ -44,7 +52,7 @@ const failing = (promise) => promise.then(() => 'no error', (error) => error.cod
 /** What the command says. */
 const wanted = {};
 for (const [name, path] of Object.entries(models)) if (name !== 'iq.gguf') wanted[name] = sha256(run('embed', path, '--format', 'f32', '--quiet'));
-const usual = Object.keys(wanted).filter((name) => ['plain.gguf', 'packed.gguf', 'minilm.gguf'].includes(name));
+const usual = Object.keys(wanted).filter((name) => !['many.gguf', 'tokens.gguf'].includes(name));
 
 let world, browser;
 before(async () => {
@@ -114,6 +122,13 @@ test('node: errors have their types', async () => {
     const [before, closing] = [failing(plain.embed(Array.from({ length: 20_000 }, () => texts[0]))), plain.close()];
     codes.closed = await before;
     await closing;
+    const language = join(scratch, 'encoder-language.gguf');
+    tool('mote-synth', '--shape', 'tiny', '--type', 'Q8_0', '-o', language);
+    const writer = await Mote.load(language);
+    codes.embed = await failing(writer.embed(['x']));
+    codes.judge = await failing(writer.classify(['x']));
+    await writer.close();
+    codes.wrong = [await failing(Mote.load(language, { module: 'mote-encoder-simd' })), await failing(Mote.load(models['plain.gguf'], { module: 'mote-simd' }))].join();
     const tokens = await Mote.load(models['tokens.gguf']);
     codes.tokens = await failing(tokens.classify(['x']));
     await tokens.close();
@@ -121,7 +136,7 @@ test('node: errors have their types', async () => {
     codes.context = await failing(Mote.load(models['plain.gguf'], { contextLength: 2 }));
     assert.deepEqual(codes, {
         classify: 'unsupported', infer: 'unsupported', chat: 'unsupported', session: 'unsupported', texts: 'argument', text: 'argument',
-        pooling: 'argument', vectors: 'argument', aborted: 'aborted', closed: 'closed', tokens: 'unsupported', iq: 'unsupported true', context: 'argument',
+        pooling: 'argument', vectors: 'argument', aborted: 'aborted', closed: 'closed', embed: 'unsupported', judge: 'unsupported', wrong: 'unsupported,unsupported', tokens: 'unsupported', iq: 'unsupported true', context: 'argument',
     }); // prettier-ignore
 });
 
