@@ -57,8 +57,7 @@ void mote_device_rope_open(const struct mote_model_rope *rope, const struct mote
         if (given) f /= given[i];
         frequency[i] = f;
     }
-    if (is_yarn(rope) && rope->factor > 1)
-        *magnitude *= 1 + 0.1f * mote_base_log(rope->factor);
+    if (is_yarn(rope) && rope->factor > 1) *magnitude *= 1 + 0.1f * mote_base_log(rope->factor);
 }
 
 void mote_device_rope_angles(const double *frequency, uint32_t n, uint32_t position, float magnitude,

@@ -112,8 +112,7 @@ static void read_rope(struct source *s, const struct mote_model_config *config,
     if (s->status || !key) return;
     if ((s->status = mote_format_string(s->file, key, &type, s->error))) return;
     if (is(type, "none")) return;
-    if (is(type, "linear"))
-        rope->scaling = MOTE_MODEL_ROPE_LINEAR;
+    if (is(type, "linear")) rope->scaling = MOTE_MODEL_ROPE_LINEAR;
 #if !defined(MOTE_NO_DECODERS)
     else if (is(type, "yarn"))
         rope->scaling = MOTE_MODEL_ROPE_YARN;
