@@ -87,7 +87,7 @@ struct mote_kernel_ahead {
 typedef void mote_kernel_decode(const uint8_t *blocks, uint32_t n_blocks, int8_t *q, float *scale,
                                 float *min);
 
-/* y[t·y_stride + 16·p + r] = row r of panel p · column t, for r < 16, p < n_panels (1 or 2), t < T. info says
+/* y[t·y_stride + 16·p + r] = row r of panel p · column t, for r < 16, p < n_panels (1 to 8), t < T. info says
  * group, offset, has_min. The greatest q + offset is 2·offset, 127 for offset 64, 255 for 128; where there is
  * a min, 15 if a block has no more than five bits a value and 31 if it has. ahead: what will be wanted next;
  * it may be fetched into the cache meanwhile. */

@@ -23,6 +23,7 @@ enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
     PANELS = 2,       /* that meet all columns together */
+    PACKED = 8,       /* of those made once: what is made of the columns serves all */
     FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
     TURNED = 8,       /* columns of scales that are turned at a time */
     REST = 4,         /* columns that the rows of an incomplete panel meet at a time */
@@ -172,10 +173,10 @@ static void multiply_packed(const struct mote_kernels *kernels, const struct mot
                             const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     uint64_t bytes = packed_bytes(info, w->k);
     for (uint32_t n_panels; row0 < row1; row0 += n_panels * MOTE_KERNEL_ROWS) {
-        struct mote_kernel_panel panel[PANELS];
+        struct mote_kernel_panel panel[PACKED];
         uint64_t first = row0 / MOTE_KERNEL_ROWS, next;
-        n_panels = (row1 - row0) / MOTE_KERNEL_ROWS < PANELS ? (row1 - row0) / MOTE_KERNEL_ROWS : PANELS;
-        for (uint32_t p = 0; p < PANELS; p++)
+        n_panels = (row1 - row0) / MOTE_KERNEL_ROWS < PACKED ? (row1 - row0) / MOTE_KERNEL_ROWS : PACKED;
+        for (uint32_t p = 0; p < PACKED; p++)
             panel[p] = packed_at(info, w->k, w->panels, first + p);
         if (!n_panels) {
             multiply_rest(kernels, info, panel, row1 - row0, w->k, x, n_columns, y + row0, y_stride);
@@ -184,7 +185,7 @@ static void multiply_packed(const struct mote_kernels *kernels, const struct mot
         next = (row1 - row0) / MOTE_KERNEL_ROWS - n_panels;
         kernels->multiply(info, panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
                           (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes,
-                                                     (next < PANELS ? next : PANELS) * bytes});
+                                                     (next < PACKED ? next : PACKED) * bytes});
     }
 }
 
