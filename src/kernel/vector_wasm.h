@@ -16,7 +16,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define PART   static __attribute__((noinline, unused)) /* unused: by modules that have not all types */
-#define SMALL  __attribute__((minsize)) PART /* what takes less time than its code is worth */
+#define SMALL  __attribute__((minsize)) PART            /* what takes less time than its code is worth */
 /* Short loops whose indices have to be known; and loops that are not worth more code than they are. */
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
