@@ -3,10 +3,10 @@
 #
 # Makes ready the npm packages of a folder's package-lock.json (without an argument, tests/golden: what mote is
 # compared with), kept in the user's cache under the lock file's hash, and linked to as its node_modules. The
-# last line printed is the node to run them with: node-llama-cpp wants version 20 or later, so where the
-# system's is older one is fetched too.
+# last line printed is the node to run them with (node.sh).
 set -eu
-cd "$(dirname "$0")/../${1:-tests/golden}"
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root/${1:-tests/golden}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mote
 key=$(cat package.json package-lock.json | sha256sum | cut -c1-16)
 peers=$cache/peers/$key
@@ -28,13 +28,4 @@ fi
 rm -f node_modules
 ln -s "$peers/node_modules" node_modules
 
-node=$(command -v node)
-if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
-    version=22.23.3
-    dir=$cache/peers/node-$version
-    package=node-linux-$(node -p process.arch)
-    [ -x "$dir/node_modules/$package/bin/node" ] ||
-        npm install --prefix "$dir" --ignore-scripts --no-audit --no-fund --loglevel=error "$package@$version"
-    node=$dir/node_modules/$package/bin/node
-fi
-echo "$node"
+exec "$root/tools/node.sh"

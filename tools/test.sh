@@ -111,13 +111,14 @@ for suite in "$@"; do
         ;;
     wasm)
         build wasm-modules wasm-kernel-programs "$MOTE" "$BUILD/mote-synth"
-        one wasm kernel.test.mjs node --test --test-reporter=tap tests/wasm/kernel.test.mjs
-        one wasm module.test.mjs node --test --test-reporter=tap tests/wasm/module.test.mjs
+        node=$(tools/node.sh)
+        one wasm kernel.test.mjs "$node" --test --test-reporter=tap tests/wasm/kernel.test.mjs
+        one wasm module.test.mjs "$node" --test --test-reporter=tap tests/wasm/module.test.mjs
         one wasm "imports and sizes" tools/wasm-check.mjs --imports
         ;;
     wasi)
         build wasi "$BUILD/wasi/mote-wizer.wasm" wizer
-        one wasi wasi.test.mjs node --test --test-reporter=tap tests/wasi/wasi.test.mjs
+        one wasi wasi.test.mjs "$(tools/node.sh)" --test --test-reporter=tap tests/wasi/wasi.test.mjs
         ;;
     web)
         build "$MOTE" "$BUILD/mote-synth" web
