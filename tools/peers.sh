@@ -6,6 +6,7 @@
 # last line printed is the node to run them with (node.sh).
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
+node=$("$root/tools/node.sh")
 cd "$root/${1:-tests/golden}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mote
 key=$(cat package.json package-lock.json | sha256sum | cut -c1-16)
@@ -20,7 +21,14 @@ if [ ! -e "$peers/complete" ]; then
     # (esbuild, deno and bun bring their programs as such, and are small.)
     optional=--omit=optional
     [ $# = 0 ] || optional=
-    (cd "$new" && npm install --ignore-scripts $optional --no-audit --no-fund --loglevel=error)
+    # npm leaves out optional packages that are not for the node it runs with, so that is the one to run them with.
+    if [ "$node" = "$(command -v node)" ]; then
+        run=npm
+    else
+        run="$node $(readlink -f "$(command -v npm)")"
+        export NODE_PATH=/usr/share/nodejs # where Debian's npm has its modules
+    fi
+    (cd "$new" && $run install --ignore-scripts $optional --no-audit --no-fund --loglevel=error)
     touch "$new/complete"
     rm -rf "$peers"
     mv "$new" "$peers"
@@ -28,4 +36,4 @@ fi
 rm -f node_modules
 ln -s "$peers/node_modules" node_modules
 
-exec "$root/tools/node.sh"
+echo "$node"
