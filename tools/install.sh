@@ -37,6 +37,7 @@ node|nodejs|node.js: golden tests
 npm|npm|npm: fetches the engine to compare with
 /usr/lib/python3/dist-packages/sentencepiece/__init__.py|python3-sentencepiece|SentencePiece: tokenizers to compare with
 curl|curl|curl: fetches the sources of libraries for WASI
+xz|xz-utils|xz: unpacks them
 clang-22|clang-22|clang: wasm objects, fuzzers
 llvm-nm-22|llvm-22|symbols of wasm objects
 clang-format-14|clang-format-14|formatting
