@@ -117,7 +117,7 @@ for suite in "$@"; do
         one wasm "imports and sizes" tools/wasm-check.mjs --imports
         ;;
     wasi)
-        build wasi "$BUILD/wasi/mote-wizer.wasm" wizer
+        build "$MOTE" wasi "$BUILD/wasi/mote-wizer.wasm" wizer
         one wasi wasi.test.mjs "$(tools/node.sh)" --test --test-reporter=tap tests/wasi/wasi.test.mjs
         ;;
     web)
