@@ -6,7 +6,7 @@
 set -eu
 node=$(command -v node)
 if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
-    version=22.23.3
+    version=20.20.2
     dir=${XDG_CACHE_HOME:-$HOME/.cache}/mote/peers/node-$version
     package=node-linux-$(node -p process.arch)
     [ -x "$dir/node_modules/$package/bin/node" ] ||
