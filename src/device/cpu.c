@@ -422,6 +422,7 @@ static uint32_t run_products(struct step *s, const struct mote_program_op *end) 
     /* enough pieces that a worker who is late costs little, few enough that handing them out does too */
     uint64_t n_pieces = d->n_workers > 1 ? 16 * (uint64_t)d->n_workers : 1;
     s->n_panels_a_piece = (uint32_t)((n_panels + n_pieces - 1) / n_pieces);
+    s->n_panels_a_piece += s->n_panels_a_piece % 2; /* they are multiplied two at a time: one costs as much */
     uint32_t n = 0;
     for (uint32_t j = 0; j < s->n_group; j++)
         n += pieces_of(s, &first[j]);
