@@ -2,7 +2,7 @@
  *
  * model.h: a checked directory -> a configuration and typed weight views.
  *
- * A family of models is a table (family.c): which keys it reads and, for each tensor, its name and its shape
+ * A family of models is a table (weight.c; config.c reads the keys): which keys it reads and, for each tensor, its name and its shape
  * in terms of the configuration. Everything a program or a device will ever index is checked here, once:
  * after mote_model_load no shape needs to be looked at again. */
 #ifndef MOTE_MODEL_MODEL_H
