@@ -57,8 +57,8 @@ MOTE_MUST_USE mote_status mote_device_cpu_open(const struct mote_program *progra
                                                const mote_host *host, struct mote_base_arena *arena,
                                                struct mote_device_cpu *device);
 
-/* Computes rows[0, n), n ≤ n_rows, of a language model. wanted[0, n_wanted) are the places, ascending, of the rows whose logits go
- * to logits [n_wanted][V]. */
+/* Computes rows[0, n), n ≤ n_rows, of a language model. wanted[0, n_wanted) are the places, ascending, of the
+ * rows whose logits go to logits [n_wanted][V]. */
 void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
                           const uint32_t *wanted, uint32_t n_wanted, float *logits);
 
