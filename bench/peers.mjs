@@ -13,7 +13,7 @@
 //     --clean  removes the models made (they stay in the user's cache otherwise)
 //
 // Writes bench/results/<machine>.csv and docs/peers-<machine>.svg, the machine named by its processor. The
-// file is written anew after each test, so that Ctrl-C loses nothing.
+// file is written anew after each test, so that Ctrl-C loses nothing; a test that is not run keeps the row it had.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -124,17 +124,18 @@ function firstText(path) {
     throw new Error('no text of so many tokens');
 }
 
-/** Milliseconds to the first token: for mote the whole program, for llama.cpp from opening the file on. */
+/** Milliseconds to the first token: for mote the whole program, for llama.cpp from opening the file on. The first
+ *  turn only brings the file into the page cache. */
 async function* starts(test, path) {
     const text = firstText(path);
-    for (;;) {
+    for (let turn = 0;; turn++) {
         const start = performance.now();
         mote('run', path, '--raw', '-p', text, '-n', '1', '--temp', '0', '-c', '512', '-t', String(test.threads));
         const ours = performance.now() - start;
         const llama = new Llama();
         const { ms } = await llama.ask({ do: 'first', path, threads: test.threads, n: FIRST });
         await llama.close();
-        yield [ours, ms];
+        if (turn > 0) yield [ours, ms];
     }
 }
 
@@ -167,7 +168,7 @@ function label(test) {
     return `${words.join(', ')}, ${test.threads} thr`;
 }
 
-function plan() {
+function plan(full) {
     const tests = [];
     const add = (test) => tests.push(test);
     const pair = (model, threads, level) => {
@@ -182,13 +183,13 @@ function plan() {
         pair('1b Q4_K_M', 1, 'avx2');
         pair('1b Q4_0', 1, 'avx2');
         pair('1b Q8_0', 1, 'avx2');
-        for (const batch of [2, 4, 8]) add({ kind: 'decode', model: '1b Q4_0', threads: 1, n: DECODE, batch });
+        for (const model of ['1b Q4_0', '1b Q8_0']) for (const batch of [2, 4, 8]) add({ kind: 'decode', model, threads: 1, n: DECODE, batch });
         add({ kind: 'prompt', model: '1b Q4_0', threads: counts.at(-1), n: DEEP, turns: 2 });
         add({ kind: 'decode', model: '1b Q4_0', threads: counts.at(-1), n: DECODE, depth: DEEP, turns: 2 });
     }
-    for (const threads of counts) add({ kind: 'first', model: '1b Q4_0', threads });
-    add({ kind: 'memory', model: '1b Q4_0', threads: 1, turns: 1 });
-    return tests.filter((test) => label(test).includes(only));
+    for (const threads of counts) add({ kind: 'first', model: names.at(full ? 3 : 1), threads });
+    add({ kind: 'memory', model: names.at(full ? 3 : 1), threads: 1, turns: 1 });
+    return tests;
 }
 
 // ---- results ----
@@ -207,13 +208,34 @@ function summary(test, pairs) {
 const COLUMNS = 'test,model,level,threads,tokens,depth,batch,unit,mote,llama.cpp,ratio,ratio_low,ratio_high,turns,load';
 const version = JSON.parse(fs.readFileSync(join(modules, 'node-llama-cpp/package.json'), 'utf8')).version;
 
-function write(rows) {
+/** The rows that the file of an earlier run has. */
+function earlier(path) {
+    if (!fs.existsSync(path)) return [];
+    const [head, ...lines] = fs.readFileSync(path, 'utf8').trim().split('\n');
+    if (head !== COLUMNS) return [];
+    return lines.map((line) => {
+        const [kind, model, level, threads, n, depth, batch, unit, ...figures] = line.split(',');
+        const [ours, theirs, ratio, low, high, turns, load] = figures.map(Number);
+        const test = { kind, model, level: level === 'native' ? undefined : level, threads: +threads, n: +n, depth: +depth, batch: +batch };
+        return { test, unit, ours, theirs, ratio, low, high, turns, load, label: label(test) };
+    });
+}
+
+/** The rows of this run and of an earlier one, in the order of the plan; what the plan does not know goes. */
+function together(rows, before) {
+    const known = new Map([...before, ...rows].map((row) => [row.label, row]));
+    return plan(true).concat(plan(false)).map(label).filter((name, i, all) => all.indexOf(name) === i && known.has(name)).map((name) => known.get(name));
+}
+
+function write(measured) {
     const name = machine();
+    const path = join(root, `bench/results/${name}.csv`);
     fs.mkdirSync(join(root, 'bench/results'), { recursive: true });
+    const rows = together(measured, earlier(path));
     const lines = rows.map(({ test, unit, ours, theirs, ratio, low, high, turns: n, load }) =>
         [test.kind, test.model, test.level ?? 'native', test.threads, test.n ?? FIRST, test.depth ?? 0, test.batch ?? 1, unit,
             ours.toPrecision(4), theirs.toPrecision(4), ratio.toFixed(3), low.toFixed(3), high.toFixed(3), n, load.toFixed(1)].join(','));
-    fs.writeFileSync(join(root, `bench/results/${name}.csv`), [COLUMNS, ...lines, ''].join('\n'));
+    fs.writeFileSync(path, [COLUMNS, ...lines, ''].join('\n'));
     const title = 'mote, as a multiple of llama.cpp on the same machine';
     const subtitle = `${name}; node-llama-cpp ${version}; median of turns, line: lowest to highest; longer is better for mote`;
     fs.writeFileSync(join(root, `docs/peers-${name}.svg`), chart(title, subtitle, rows));
@@ -225,7 +247,7 @@ process.on('SIGINT', () => (interrupted = true));
 
 const rows = [];
 const started = performance.now();
-for (const test of plan()) {
+for (const test of plan(full).filter((each) => label(each).includes(only))) {
     if (interrupted) break;
     const pairs = [];
     try {
