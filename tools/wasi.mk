@@ -52,3 +52,5 @@ $(DIST)/mote-wasi.wasm: /usr/lib/wasm32-wasi/crt1.o $(WASI_OBJ) $(WASI_LIB_O)
 $(WASI_O)/mote-wizer.wasm: $(WASI_O)/tests/wasi/wizer.o $(WASI_OBJ) $(WASI_LIB_O)
 	@echo link $@
 	@$(WASI_LINK) -Wl,--no-entry
+
+-include $(wildcard $(WASI_OBJ:=.d))
