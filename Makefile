@@ -139,6 +139,10 @@ bench-encoders: $(BUILD)/mote ## mote and ONNX Runtime in turn on MiniLM
 	@tools/peers.sh bench/encoder >$(BUILD)/peers.log
 	@BUILD=$(BUILD) "$$(tail -n 1 $(BUILD)/peers.log)" bench/encoders.mjs $(ENCODERS)
 
+.PHONY: bench-speculate
+bench-speculate: $(BUILD)/mote ## what guessing ahead brings, with a real model
+	@node=$$(tools/node.sh) && BUILD=$(BUILD) "$$node" bench/speculate.mjs $(SPECULATE)
+
 .PHONY: bench-web
 bench-web: package $(BUILD)/mote $(BUILD)/mote-synth ## mote and wllama in turn in one Chromium, BENCH=quick or full
 	@tools/install.sh web
