@@ -15,7 +15,16 @@
  *     caller   writes the job while the gate is shut and nobody is inside; opens it with a new number;
  *              takes pieces; shuts the gate; waits until nobody is inside.
  *     worker   goes in only through an open gate whose number it has not served yet (one compare and swap
- *              that counts it inside); takes pieces from the shared counter; goes out.
+ *              that counts it inside); takes pieces; goes out.
+ *
+ * The pieces of a job lie in ranges, one for each thread, each in a line of the cache of its own:
+ *
+ *     63             32 31              0
+ *     [ end of range   ][ next piece    ]      n·w/T … n·(w+1)/T − 1 for thread w of T
+ *
+ * Who owns a range takes from its front, one piece after the other; who has none left takes the second half of
+ * what another has. So a thread reads long runs of memory in order, finds in its own cache what it wrote in
+ * the job before (range by range the same rows), and shares no word with the others until one is done early.
  *
  * A worker inside therefore always sees the job it came for. The number may wrap round while a worker sleeps:
  * it then misses one job, which is no harm. Going in acquires what opening released (the job), shutting and
@@ -34,7 +43,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "host/posix/posix.h"
@@ -48,6 +56,7 @@ enum {
 };
 
 struct worker {
+    _Alignas(64) _Atomic uint64_t range; /* of pieces not begun: the next, and the end in the upper half */
     struct mote_posix_host *pool;
     pthread_t thread;
     uint32_t index;
@@ -55,18 +64,16 @@ struct worker {
 
 struct mote_posix_host {
     mote_host host;
-    struct worker *workers; /* [n_workers], the first is the caller and has no thread */
-    uint32_t n_started;     /* including the caller */
-    mote_work *work;        /* the job: work, argument, n; written only while the gate is shut and empty */
+    uint32_t n_threads, n_started; /* wanted, and there, including the caller */
+    mote_work *work; /* the job: work, argument, ranges; written only while the gate is shut and empty */
     void *argument;
-    uint32_t n;
     pthread_mutex_t mutex; /* held only to sleep and to wake */
     pthread_cond_t opened, emptied;
     _Alignas(64) atomic_uint gate;
     atomic_uint workers_sleep; /* some do, and have not been woken since */
     atomic_uint caller_sleeps, closing;
-    atomic_flag busy;            /* a call is under way */
-    _Alignas(64) atomic_uint at; /* next piece of the job */
+    atomic_flag busy;        /* a call is under way */
+    struct worker workers[]; /* [n_workers], the first is the caller and has no thread */
 };
 
 /* Where one side writes a word and then reads the other's (gate against the sleepers), the write is an
@@ -84,14 +91,40 @@ static inline void relax(int spin) {
 #endif
 }
 
-/* Takes pieces until none is left. The counter orders nothing: the gate does. It may pass n by one step for
- * each thread, far from overflow as long as n is below 2^32 − MOST_THREADS (parallel_for sees to that). */
-static void take_pieces(struct mote_posix_host *pool, uint32_t worker) {
+static uint64_t range_of(uint64_t begin, uint64_t end) {
+    return begin | end << 32;
+}
+
+/* Takes half of what a thread has left, the second, or its only piece; returns whether there was any. Ranges
+ * order nothing: the gate does. */
+static int take_half(struct worker *from, struct worker *to) {
+    uint64_t range = atomic_load_explicit(&from->range, memory_order_relaxed);
+    for (;;) {
+        uint64_t begin = (uint32_t)range, end = range >> 32, middle = begin + (end - begin) / 2;
+        if (begin >= end) return 0;
+        if (!atomic_compare_exchange_weak_explicit(&from->range, &range, range_of(begin, middle),
+                                                   memory_order_relaxed, memory_order_relaxed))
+            continue;
+        atomic_store_explicit(&to->range, range_of(middle, end), memory_order_relaxed);
+        return 1;
+    }
+}
+
+/* Takes pieces until none is left. Of a range that is empty the next piece may pass the end by one: that is
+ * how its owner finds out. (parallel_for sees to it that there is room for that.) */
+static void take_pieces(struct mote_posix_host *pool, uint32_t index) {
     mote_work *work = pool->work;
     void *argument = pool->argument;
-    uint32_t n = pool->n, i;
-    while ((i = atomic_fetch_add_explicit(&pool->at, 1, memory_order_relaxed)) < n)
-        work(argument, i, worker);
+    struct worker *own = &pool->workers[index];
+    for (uint32_t other = 0; other < pool->n_started;) {
+        uint64_t range = atomic_fetch_add_explicit(&own->range, 1, memory_order_relaxed);
+        if ((uint32_t)range < range >> 32) {
+            work(argument, (uint32_t)range, index);
+            continue;
+        }
+        for (other = 1; other < pool->n_started; other++)
+            if (take_half(&pool->workers[(index + other) % pool->n_started], own)) break;
+    }
 }
 
 /* Whether a worker that last served a job of that number should stop waiting. */
@@ -166,10 +199,13 @@ static uint64_t clock_ns(void *user) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Opens the gate for the job. */
-static void call_workers(struct mote_posix_host *pool) {
+/* Opens the gate for a job of n pieces. */
+static void call_workers(struct mote_posix_host *pool, uint64_t n) {
     unsigned number = atomic_load_explicit(&pool->gate, memory_order_relaxed) / NUMBER + 1;
-    atomic_store_explicit(&pool->at, 0, memory_order_relaxed);
+    for (uint64_t i = 0, begin = 0, end; i < pool->n_started; i++, begin = end) {
+        end = n * (i + 1) / pool->n_started;
+        atomic_store_explicit(&pool->workers[i].range, range_of(begin, end), memory_order_relaxed);
+    }
     atomic_exchange(&pool->gate, number * NUMBER | OPEN);
     if (!atomic_load(&pool->workers_sleep) || !atomic_exchange(&pool->workers_sleep, 0)) return;
     pthread_mutex_lock(&pool->mutex);
@@ -181,7 +217,7 @@ static void call_workers(struct mote_posix_host *pool) {
  */
 static void parallel_for(void *user, uint32_t n, mote_work *work, void *argument) {
     struct mote_posix_host *pool = user;
-    if (n < 2 || n > UINT32_MAX - MOST_THREADS || pool->n_started < 2 ||
+    if (n < 2 || n == UINT32_MAX || pool->n_started < 2 ||
         atomic_flag_test_and_set_explicit(&pool->busy, memory_order_acquire)) {
         for (uint32_t i = 0; i < n; i++)
             work(argument, i, 0);
@@ -189,8 +225,7 @@ static void parallel_for(void *user, uint32_t n, mote_work *work, void *argument
     }
     pool->work = work;
     pool->argument = argument;
-    pool->n = n;
-    call_workers(pool);
+    call_workers(pool, n);
     take_pieces(pool, 0);
     atomic_fetch_and(&pool->gate, ~(unsigned)OPEN);
     wait_until_empty(pool);
@@ -214,18 +249,17 @@ static int start_workers(struct mote_posix_host *pool, uint32_t n_threads) {
     return error;
 }
 
+static uint64_t block_bytes(uint32_t n_threads) {
+    return sizeof(struct mote_posix_host) + n_threads * sizeof(struct worker);
+}
+
 struct mote_posix_host *mote_posix_host_open(uint32_t n_threads, uint32_t cpu) {
     if (!n_threads) n_threads = mote_posix_cores();
     if (n_threads > MOST_THREADS) return errno = EINVAL, NULL;
-    struct mote_posix_host *pool = mote_posix_block_open(sizeof *pool);
+    struct mote_posix_host *pool = mote_posix_block_open(block_bytes(n_threads));
     if (!pool) return NULL;
-    pool->workers = calloc(n_threads, sizeof *pool->workers);
-    if (!pool->workers) {
-        mote_posix_block_close(pool, sizeof *pool);
-        return errno = ENOMEM, NULL;
-    }
+    pool->n_threads = n_threads;
     atomic_init(&pool->gate, 0);
-    atomic_init(&pool->at, 0);
     atomic_init(&pool->workers_sleep, 0);
     atomic_init(&pool->caller_sleeps, 0);
     atomic_init(&pool->closing, 0);
@@ -258,8 +292,7 @@ void mote_posix_host_close(struct mote_posix_host *pool) {
     pthread_cond_destroy(&pool->emptied);
     pthread_cond_destroy(&pool->opened);
     pthread_mutex_destroy(&pool->mutex);
-    free(pool->workers);
-    mote_posix_block_close(pool, sizeof *pool);
+    mote_posix_block_close(pool, block_bytes(pool->n_threads));
 }
 
 const mote_host *mote_posix_host_get(const struct mote_posix_host *pool) {

@@ -70,6 +70,47 @@ static void every_piece_runs_once(void **state) {
     }
 }
 
+struct late {
+    uint32_t piece, n;
+    atomic_uint done; /* other pieces */
+    int waited_in_vain;
+};
+
+/* The late piece ends after all others have. */
+static void count_or_wait(void *argument, uint32_t i, uint32_t worker) {
+    struct late *late = argument;
+    (void)worker;
+    if (i != late->piece) {
+        atomic_fetch_add(&late->done, 1);
+        return;
+    }
+    for (int turn = 0; atomic_load(&late->done) < late->n - 1; turn++) {
+        if (turn == 20000) {
+            late->waited_in_vain = 1;
+            return;
+        }
+        nanosleep(&(struct timespec){0, 500000}, NULL);
+    }
+}
+
+/* Whoever is held up by one piece, the others do what he would have done next. */
+static void others_take_what_is_left(void **state) {
+    (void)state;
+    for (uint32_t n_threads = 2; n_threads <= MOST_WORKERS; n_threads++) {
+        struct mote_posix_host *host = mote_posix_host_open(n_threads, 0);
+        assert_non_null(host);
+        const mote_host *h = mote_posix_host_get(host);
+        for (uint32_t n = 2; n <= 17; n++)
+            for (uint32_t piece = 0; piece < n; piece++) {
+                struct late late = {.piece = piece, .n = n};
+                h->parallel_for(h->user, n, count_or_wait, &late);
+                assert_false(late.waited_in_vain);
+                assert_int_equal(atomic_load(&late.done), n - 1);
+            }
+        mote_posix_host_close(host);
+    }
+}
+
 /* Pauses longer than the workers spin, so that they sleep and are woken; pieces long enough that the caller
  * sleeps too. */
 static void sleepers_are_woken(void **state) {
@@ -234,15 +275,11 @@ static void threads_have_a_limit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_piece_runs_once),
-        cmocka_unit_test(sleepers_are_woken),
-        cmocka_unit_test(numbers_wrap),
-        cmocka_unit_test(two_callers_do_not_meet),
-        cmocka_unit_test(idle_costs_nothing),
-        cmocka_unit_test(levels_have_names),
-        cmocka_unit_test(clock_goes_forward),
-        cmocka_unit_test(maps_say_what_is_wrong),
-        cmocka_unit_test(blocks_are_zero_and_aligned),
+        cmocka_unit_test(every_piece_runs_once),   cmocka_unit_test(others_take_what_is_left),
+        cmocka_unit_test(sleepers_are_woken),      cmocka_unit_test(numbers_wrap),
+        cmocka_unit_test(two_callers_do_not_meet), cmocka_unit_test(idle_costs_nothing),
+        cmocka_unit_test(levels_have_names),       cmocka_unit_test(clock_goes_forward),
+        cmocka_unit_test(maps_say_what_is_wrong),  cmocka_unit_test(blocks_are_zero_and_aligned),
         cmocka_unit_test(threads_have_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
