@@ -75,8 +75,8 @@ static void rope(void *argument, uint32_t i, uint32_t worker) {
     const struct mote_model_rope *r = &d->config->rope;
     uint64_t at = (uint64_t)i * (r->n_rot / 2);
     (void)worker;
-    d->kernels.rope(row_of(s, s->op->out, i), s->op->n_heads, d->config->n_head_dim, r->n_rot, r->style,
-                    d->cosine + at, d->sine + at);
+    d->kernels.rope(row_of(s, s->op->out, i), d->program->width[s->op->out] / d->config->n_head_dim,
+                    d->config->n_head_dim, r->n_rot, r->style, d->cosine + at, d->sine + at);
 }
 
 static void swiglu(void *argument, uint32_t i, uint32_t worker) {

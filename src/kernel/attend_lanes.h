@@ -306,6 +306,8 @@ INLINE void attend_tile(mote_kv_type type, int n_rows, const struct mote_kernel_
     for (int r = 0; r < n_rows; r++)
         for (uint32_t t = s->n_positions; t < s->n_pages * PAGE; t++)
             p[r][t] = -__builtin_inff();
+    for (int r = 0; r < n_rows && mote_kernel_is_near(a); r++)
+        mote_kernel_hide(a, i + (uint32_t)r, 0, s->n_positions, p[r]);
     soften(n_rows, s, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
     for (; at + VECS * WIDTH <= padded; at += VECS * WIDTH) {
         UNROLL

@@ -148,7 +148,8 @@ static float soften(float *s, uint32_t n, float *max) {
     return mote_base_exp(change);
 }
 
-static void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32_t n) {
+/* at: where the page begins, counted from that of the call's first */
+static void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32_t at, uint32_t n) {
     uint32_t e, t, padded = (a->head_dim + 15) / 16 * 16;
     const float *query = a->query + (uint64_t)i * padded, *values = a->page + (uint64_t)a->head_dim * PAGE;
     float *value = a->value + (uint64_t)i * padded, *sum = a->sum + (uint64_t)i * LANES, p[PAGE] = {0};
@@ -158,6 +159,7 @@ static void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32
             score = score + query[e] * a->page[(uint64_t)e * PAGE + t];
         p[t] = score * a->scale;
     }
+    if (mote_kernel_is_near(a)) mote_kernel_hide(a, i, at, n, p);
     float keep = soften(p, n, &a->max[i]);
     for (t = 0; t < LANES; t++)
         sum[t] = sum[t] * keep + p[t] + p[t + LANES];
@@ -171,11 +173,11 @@ static void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32
 
 static void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                    const void *const *pages, uint32_t n_positions) {
-    for (uint32_t n_seen; n_positions; pages++, n_positions -= n_seen) {
+    for (uint32_t n_seen, at = 0; n_positions; pages++, at += PAGE, n_positions -= n_seen) {
         n_seen = n_positions < PAGE ? n_positions : PAGE;
         unpack(type, *pages, a->head_dim, n_seen, a->page);
         for (uint32_t i = first; i < first + n; i++)
-            attend_one(a, i, n_seen);
+            attend_one(a, i, at, n_seen);
     }
 }
 

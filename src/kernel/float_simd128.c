@@ -253,8 +253,8 @@ PART float soften(float *p, uint32_t n, float *max) {
     return wasm_f32x4_extract_lane(exp_lanes(wasm_f32x4_splat(change)), 0);
 }
 
-/* Query i over a page of f32. */
-PART void attend_one(const struct mote_kernel_attention *a, uint32_t i, const float *keys,
+/* Query i over a page of f32, which begins `at` positions behind the call's first. */
+PART void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32_t at, const float *keys,
                      const float *values, uint32_t n) {
     uint32_t padded = (a->head_dim + LANES - 1) / LANES * LANES;
     const struct lanes none = {0};
@@ -262,6 +262,7 @@ PART void attend_one(const struct mote_kernel_attention *a, uint32_t i, const fl
     float p[PAGE], *value = a->value + (uint64_t)i * padded, *sum = a->sum + (uint64_t)i * LANES;
     add_rows(&none, query, keys, PAGE, a->head_dim, a->scale, p);
     add_rows(&none, query, keys + LANES, PAGE, a->head_dim, a->scale, p + LANES);
+    if (mote_kernel_is_near(a)) mote_kernel_hide(a, i, at, n, p);
     float keep = soften(p, n, a->max + i);
     ROLLED
     for (int j = 0; j < LANES; j += 4)
@@ -278,7 +279,7 @@ PART void attend_one(const struct mote_kernel_attention *a, uint32_t i, const fl
 
 PART void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                  const void *const *pages, uint32_t n_positions) {
-    for (uint32_t n_seen; n_positions; pages++, n_positions -= n_seen) {
+    for (uint32_t n_seen, at = 0; n_positions; pages++, at += PAGE, n_positions -= n_seen) {
         const float *page = *pages;
         n_seen = n_positions < PAGE ? n_positions : PAGE;
         if (type != MOTE_KV_F32) {
@@ -286,7 +287,7 @@ PART void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint3
             page = a->page;
         }
         for (uint32_t i = first; i < first + n; i++)
-            attend_one(a, i, page, page + (uint64_t)a->head_dim * PAGE, n_seen);
+            attend_one(a, i, at, page, page + (uint64_t)a->head_dim * PAGE, n_seen);
     }
 }
 

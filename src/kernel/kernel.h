@@ -138,6 +138,10 @@ struct mote_kernel_attention {
     float *sum;   /* [n][16] Σ p so far; position t is in lane t % 16 */
     float *max;   /* [n] */
     float *page;  /* working memory, [32·(E + E')] for each page of a call: a page as f32 */
+    /* NULL: all is seen. [n] Where each query stands: it sees what is at most `reach` positions away, one position
+     * of each page of a call at least. */
+    const uint32_t *position;
+    uint32_t reach, at; /* at: the position with which the first page of the call begins */
     /* As many pages as the call has, which are fetched into the cache meanwhile: what comes next. */
     const void *next[MOTE_KERNEL_TOGETHER];
 };
@@ -145,7 +149,8 @@ struct mote_kernel_attention {
 /* Queries [first, first + n) over some pages of a sequence, in order, of which they see n_positions: all of
  * each but the last. At most MOTE_KERNEL_TOGETHER pages; page for page, this is done:
  *
- *     s[t]     = (0 + q[0]·k[0][t] + q[1]·k[1][t] + …) · scale          added in this order
+ *     s[t]     = (0 + q[0]·k[0][t] + q[1]·k[1][t] + …) · scale          added in this order;
+ *                −infinity where t is out of reach
  *     m        = the greatest of max and s, by sixteen lanes that start with max (lane t % 16 becomes
  *                s[t] where s[t] is greater) and the tree (the first becomes the second where that is
  *                greater): NaN is passed over

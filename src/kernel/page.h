@@ -49,4 +49,22 @@ static inline struct mote_kernel_page_layout mote_kernel_page_describe(mote_kv_t
     return l;
 }
 
+/* Whether queries see only what is near; language models' do not. */
+static inline int mote_kernel_is_near(const struct mote_kernel_attention *a) {
+#if defined(MOTE_NO_ENCODERS)
+    (void)a;
+    return 0;
+#else
+    return a->position != NULL;
+#endif
+}
+
+/* Scores [n] of query i, from that of position t of the call's pages on: −infinity for what is out of reach. */
+static inline void mote_kernel_hide(const struct mote_kernel_attention *a, uint32_t i, uint32_t t, uint32_t n,
+                                    float *scores) {
+    uint32_t stands = a->position[i], looks = a->at + t;
+    for (uint32_t j = 0; j < n; j++, looks++)
+        if ((stands < looks ? looks - stands : stands - looks) > a->reach) scores[j] = -__builtin_inff();
+}
+
 #endif

@@ -10,100 +10,71 @@
  * Source: Devlin et al., BERT (2018), section 3; Nussbaum et al., Nomic Embed (2024), section 3. */
 #include "program/program.h"
 
-struct writer {
-    struct mote_program_op *ops;
-    uint32_t n;
+/* What a model has. */
+enum { ROTATED = 1, GATED = 2, PLAIN = 4, NORMALIZED = 8, FEEDS = MOTE_PROGRAM_FEEDS };
+
+/* clang-format off */
+enum { stream = MOTE_PROGRAM_RESIDUAL, query = MOTE_PROGRAM_QUERY, key = MOTE_PROGRAM_KEY,
+       value = MOTE_PROGRAM_VALUE, attended = MOTE_PROGRAM_ATTENDED, gate = MOTE_PROGRAM_GATE,
+       up = MOTE_PROGRAM_UP, delta = MOTE_PROGRAM_DELTA, pooled = MOTE_PROGRAM_POOLED, head = MOTE_PROGRAM_HEAD,
+       dense = MOTE_PROGRAM_DENSE, logits = MOTE_PROGRAM_LOGITS, fed = MOTE_PROGRAM_FED,
+       none = MOTE_PROGRAM_NO_WEIGHT, gelu = MOTE_MODEL_GELU };
+
+static const struct mote_program_line front[] = {
+    {MOTE_PROGRAM_EMBED,      stream,   0,        0,      MOTE_MODEL_EMBED,          none, 0, 0},
+    {MOTE_PROGRAM_POSITION,   stream,   stream,   0,      MOTE_MODEL_POSITIONS,      none, 0, 0},
+    {MOTE_PROGRAM_SEGMENT,    stream,   stream,   0,      MOTE_MODEL_SEGMENTS,       none, 0, 0},
+    {MOTE_PROGRAM_LAYER_NORM, stream,   stream,   0,      MOTE_MODEL_EMBED_NORM,     MOTE_MODEL_EMBED_NORM_BIAS, 0, 0},
 };
 
-static void emit(struct writer *w, struct mote_program_op op) {
-    w->ops[w->n++] = op;
-}
-
-static const struct mote_kernel_weight *present(const struct mote_kernel_weight *weight) {
-    return weight->data ? weight : NULL;
-}
-
 /* The keys and values of all layers share one place: a layer's are read before the next layer's are made. */
-static void layer(struct writer *w, const struct mote_model_config *c,
-                  const struct mote_kernel_weight *slot) {
-    const struct mote_kernel_weight *bias[MOTE_MODEL_LAYER_SLOTS];
-    for (unsigned i = 0; i < MOTE_MODEL_LAYER_SLOTS; i++)
-        bias[i] = present(&slot[i]);
-    enum mote_model_activation gelu = bias[MOTE_MODEL_GATE] ? MOTE_MODEL_NO_ACTIVATION : MOTE_MODEL_GELU;
-    /* clang-format off */
-    enum { x = MOTE_PROGRAM_RESIDUAL, q = MOTE_PROGRAM_QUERY, k = MOTE_PROGRAM_KEY, v = MOTE_PROGRAM_VALUE,
-           attended = MOTE_PROGRAM_ATTENDED, gate = MOTE_PROGRAM_GATE, up = MOTE_PROGRAM_UP,
-           delta = MOTE_PROGRAM_DELTA };
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, q, x, 0, 0, 0, &slot[MOTE_MODEL_Q], bias[MOTE_MODEL_Q_BIAS], 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, k, x, 0, 0, 0, &slot[MOTE_MODEL_K], bias[MOTE_MODEL_K_BIAS], 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, v, x, 0, 0, 0, &slot[MOTE_MODEL_V], bias[MOTE_MODEL_V_BIAS], 0});
-    if (c->rope.n_rot) {
-        emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE, q, q, 0, 0, c->n_heads, NULL, NULL, 0});
-        emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE, k, k, 0, 0, c->n_kv_heads, NULL, NULL, 0});
-    }
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_STORE,  k, k, v, 0, 0, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ATTEND, attended, q, 0, 0, 0, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, attended, 0, 0, 0, &slot[MOTE_MODEL_ATTENTION_OUT], bias[MOTE_MODEL_ATTENTION_OUT_BIAS], 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD_NORM, x, delta, x, 0, 0, &slot[MOTE_MODEL_ATTENTION_NORM], bias[MOTE_MODEL_ATTENTION_NORM_BIAS], 0});
-    if (bias[MOTE_MODEL_GATE])
-        emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, gate, x, 0, 0, 0, &slot[MOTE_MODEL_GATE], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, up, x, 0, 0, 0, &slot[MOTE_MODEL_UP], bias[MOTE_MODEL_UP_BIAS], gelu});
-    if (bias[MOTE_MODEL_GATE])
-        emit(w, (struct mote_program_op){MOTE_PROGRAM_SWIGLU, up, gate, up, 0, 0, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, up, 0, 0, 0, &slot[MOTE_MODEL_DOWN], bias[MOTE_MODEL_DOWN_BIAS], 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD_NORM, x, delta, x, 0, 0, &slot[MOTE_MODEL_FFN_NORM], bias[MOTE_MODEL_FFN_NORM_BIAS], 0});
-    /* clang-format on */
-}
+static const struct mote_program_line layer[] = {
+    {MOTE_PROGRAM_MATMUL,     query,    stream,   0,      MOTE_MODEL_Q,              MOTE_MODEL_Q_BIAS, 0, 0},
+    {MOTE_PROGRAM_MATMUL,     key,      stream,   0,      MOTE_MODEL_K,              MOTE_MODEL_K_BIAS, 0, 0},
+    {MOTE_PROGRAM_MATMUL,     value,    stream,   0,      MOTE_MODEL_V,              MOTE_MODEL_V_BIAS, 0, 0},
+    {MOTE_PROGRAM_ROPE,       query,    query,    0,      none,                      none, 0, ROTATED},
+    {MOTE_PROGRAM_ROPE,       key,      key,      0,      none,                      none, 0, ROTATED},
+    {MOTE_PROGRAM_STORE,      key,      key,      value,  none,                      none, 0, 0},
+    {MOTE_PROGRAM_ATTEND,     attended, query,    0,      none,                      none, 0, 0},
+    {MOTE_PROGRAM_MATMUL,     delta,    attended, 0,      MOTE_MODEL_ATTENTION_OUT,  MOTE_MODEL_ATTENTION_OUT_BIAS, 0, 0},
+    {MOTE_PROGRAM_ADD_NORM,   stream,   delta,    stream, MOTE_MODEL_ATTENTION_NORM, MOTE_MODEL_ATTENTION_NORM_BIAS, 0, 0},
+    {MOTE_PROGRAM_MATMUL,     gate,     stream,   0,      MOTE_MODEL_GATE,           none, 0, GATED},
+    {MOTE_PROGRAM_MATMUL,     up,       stream,   0,      MOTE_MODEL_UP,             MOTE_MODEL_UP_BIAS, 0, GATED},
+    {MOTE_PROGRAM_MATMUL,     up,       stream,   0,      MOTE_MODEL_UP,             MOTE_MODEL_UP_BIAS, gelu, PLAIN},
+    {MOTE_PROGRAM_SWIGLU,     up,       gate,     up,     none,                      none, 0, GATED},
+    {MOTE_PROGRAM_MATMUL,     delta,    up,       0,      MOTE_MODEL_DOWN,           MOTE_MODEL_DOWN_BIAS, 0, 0},
+    {MOTE_PROGRAM_ADD_NORM,   stream,   delta,    stream, MOTE_MODEL_FFN_NORM,       MOTE_MODEL_FFN_NORM_BIAS, 0, 0},
+};
 
-static void head(struct writer *w, const struct mote_model_encoder *encoder,
-                 const struct mote_kernel_weight *slot) {
-    uint8_t at = MOTE_PROGRAM_POOLED;
-    if (encoder->normalize) {
-        emit(w, (struct mote_program_op){.kind = MOTE_PROGRAM_NORMALIZE, .out = MOTE_PROGRAM_HEAD, .a = at});
-        at = MOTE_PROGRAM_HEAD;
-    }
-    if (encoder->n_dense) {
-        emit(w, (struct mote_program_op){.kind = MOTE_PROGRAM_MATMUL,
-                                         .out = MOTE_PROGRAM_DENSE,
-                                         .a = at,
-                                         .weight = &slot[MOTE_MODEL_DENSE],
-                                         .bias = present(&slot[MOTE_MODEL_DENSE_BIAS]),
-                                         .activation = encoder->activation});
-        at = MOTE_PROGRAM_DENSE;
-    }
-    emit(w, (struct mote_program_op){.kind = MOTE_PROGRAM_MATMUL,
-                                     .out = MOTE_PROGRAM_LOGITS,
-                                     .a = at,
-                                     .weight = &slot[MOTE_MODEL_OUTPUT],
-                                     .bias = present(&slot[MOTE_MODEL_OUTPUT_BIAS])});
-}
+static const struct mote_program_line back[] = {
+    {MOTE_PROGRAM_POOL,       pooled,   stream,   0,      none,                      none, 0, FEEDS},
+};
+
+static const struct mote_program_line judge[] = {
+    {MOTE_PROGRAM_NORMALIZE,  head,     pooled,   0,      none,                      none, 0, NORMALIZED | FEEDS},
+    {MOTE_PROGRAM_MATMUL,     dense,    fed,      0,      MOTE_MODEL_DENSE,          MOTE_MODEL_DENSE_BIAS, MOTE_PROGRAM_OF_HEAD, FEEDS},
+    {MOTE_PROGRAM_MATMUL,     logits,   fed,      0,      MOTE_MODEL_OUTPUT,         MOTE_MODEL_OUTPUT_BIAS, 0, 0},
+};
+/* clang-format on */
+
+#define N_OF(array) (sizeof(array) / sizeof *(array))
 
 void mote_program_bert(const struct mote_model_config *config, const struct mote_model_weights *weights,
                        struct mote_program_op *ops, struct mote_program *program) {
-    struct writer w = {ops, 0};
-    const struct mote_kernel_weight *slot = weights->slot;
-    enum { x = MOTE_PROGRAM_RESIDUAL };
-    emit(&w,
-         (struct mote_program_op){.kind = MOTE_PROGRAM_EMBED, .out = x, .weight = &slot[MOTE_MODEL_EMBED]});
-    if (config->encoder.n_embedded)
-        emit(&w, (struct mote_program_op){
-                     .kind = MOTE_PROGRAM_POSITION, .out = x, .a = x, .weight = &slot[MOTE_MODEL_POSITIONS]});
-    if (config->encoder.n_segments)
-        emit(&w, (struct mote_program_op){
-                     .kind = MOTE_PROGRAM_SEGMENT, .out = x, .a = x, .weight = &slot[MOTE_MODEL_SEGMENTS]});
-    emit(&w, (struct mote_program_op){.kind = MOTE_PROGRAM_LAYER_NORM,
-                                      .out = x,
-                                      .a = x,
-                                      .weight = &slot[MOTE_MODEL_EMBED_NORM],
-                                      .bias = present(&slot[MOTE_MODEL_EMBED_NORM_BIAS])});
-    for (uint32_t i = 0; i < config->n_layers; i++)
-        layer(&w, config, weights->layers[i].slot);
-    emit(&w, (struct mote_program_op){.kind = MOTE_PROGRAM_POOL, .out = MOTE_PROGRAM_POOLED, .a = x});
-    uint32_t n_before = w.n;
-    if (config->encoder.n_labels) head(&w, &config->encoder, slot);
-
-    uint32_t d = config->n_model, e = config->n_head_dim;
+    const struct mote_model_encoder *encoder = &config->encoder;
     int gated = weights->layers[0].slot[MOTE_MODEL_GATE].data != NULL;
+    struct mote_program_writer w = {
+        .ops = ops,
+        .head = encoder->activation,
+        .has = (uint8_t)((config->rope.n_rot ? ROTATED : 0) | (gated ? GATED : PLAIN) |
+                         (encoder->normalize ? NORMALIZED : 0)),
+    };
+    mote_program_write(&w, front, N_OF(front), weights->slot);
+    for (uint32_t i = 0; i < config->n_layers; i++)
+        mote_program_write(&w, layer, N_OF(layer), weights->layers[i].slot);
+    mote_program_write(&w, back, N_OF(back), weights->slot);
+    uint32_t n_before = w.n, d = config->n_model, e = config->n_head_dim;
+    if (encoder->n_labels) mote_program_write(&w, judge, N_OF(judge), weights->slot);
     *program = (struct mote_program){
         .n_ops = w.n,
         .n_head_ops = w.n - n_before,
@@ -121,8 +92,8 @@ void mote_program_bert(const struct mote_model_config *config, const struct mote
                 [MOTE_PROGRAM_DELTA] = d,
                 [MOTE_PROGRAM_POOLED] = d,
                 [MOTE_PROGRAM_HEAD] = d,
-                [MOTE_PROGRAM_DENSE] = config->encoder.n_dense,
-                [MOTE_PROGRAM_LOGITS] = config->encoder.n_labels,
+                [MOTE_PROGRAM_DENSE] = encoder->n_dense,
+                [MOTE_PROGRAM_LOGITS] = encoder->n_labels,
             },
         .wanted = {[MOTE_PROGRAM_POOLED] = 1,
                    [MOTE_PROGRAM_HEAD] = 1,

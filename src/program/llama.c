@@ -5,60 +5,51 @@
  * Source: Touvron et al., LLaMA (2023), section 2.2; GQA: Ainslie et al. (2023). */
 #include "program/program.h"
 
-struct writer {
-    struct mote_program_op *ops;
-    uint32_t n;
+/* clang-format off */
+enum { stream = MOTE_PROGRAM_RESIDUAL, normed = MOTE_PROGRAM_NORMED, query = MOTE_PROGRAM_QUERY,
+       key = MOTE_PROGRAM_KEY, value = MOTE_PROGRAM_VALUE, attended = MOTE_PROGRAM_ATTENDED,
+       gate = MOTE_PROGRAM_GATE, up = MOTE_PROGRAM_UP, delta = MOTE_PROGRAM_DELTA, final = MOTE_PROGRAM_FINAL,
+       logits = MOTE_PROGRAM_LOGITS, none = MOTE_PROGRAM_NO_WEIGHT };
+
+static const struct mote_program_line front[] = {
+    {MOTE_PROGRAM_EMBED,  stream,   0,        0,      MOTE_MODEL_EMBED,          none, 0, 0},
 };
 
-static void emit(struct writer *w, struct mote_program_op op) {
-    w->ops[w->n++] = op;
-}
+static const struct mote_program_line layer[] = {
+    {MOTE_PROGRAM_NORM,   normed,   stream,   0,      MOTE_MODEL_ATTENTION_NORM, none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, query,    normed,   0,      MOTE_MODEL_Q,              none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, key,      normed,   0,      MOTE_MODEL_K,              none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, value,    normed,   0,      MOTE_MODEL_V,              none, 0, 0},
+    {MOTE_PROGRAM_ROPE,   query,    query,    0,      none,                      none, 0, 0},
+    {MOTE_PROGRAM_ROPE,   key,      key,      0,      none,                      none, 0, 0},
+    {MOTE_PROGRAM_STORE,  key,      key,      value,  none,                      none, 0, 0},
+    {MOTE_PROGRAM_ATTEND, attended, query,    0,      none,                      none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, delta,    attended, 0,      MOTE_MODEL_ATTENTION_OUT,  none, 0, 0},
+    {MOTE_PROGRAM_ADD,    stream,   stream,   delta,  none,                      none, 0, 0},
+    {MOTE_PROGRAM_NORM,   normed,   stream,   0,      MOTE_MODEL_FFN_NORM,       none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, gate,     normed,   0,      MOTE_MODEL_GATE,           none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, up,       normed,   0,      MOTE_MODEL_UP,             none, 0, 0},
+    {MOTE_PROGRAM_SWIGLU, gate,     gate,     up,     none,                      none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, delta,    gate,     0,      MOTE_MODEL_DOWN,           none, 0, 0},
+    {MOTE_PROGRAM_ADD,    stream,   stream,   delta,  none,                      none, 0, 0},
+};
 
-static void layer(struct writer *w, const struct mote_model_config *c, const struct mote_kernel_weight *slot,
-                  uint32_t i) {
-    /* clang-format off */
-    enum { x = MOTE_PROGRAM_RESIDUAL, n = MOTE_PROGRAM_NORMED, q = MOTE_PROGRAM_QUERY, k = MOTE_PROGRAM_KEY,
-           v = MOTE_PROGRAM_VALUE, attended = MOTE_PROGRAM_ATTENDED, gate = MOTE_PROGRAM_GATE,
-           up = MOTE_PROGRAM_UP, delta = MOTE_PROGRAM_DELTA };
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_NORM,   n, x, 0, i, 0, &slot[MOTE_MODEL_ATTENTION_NORM], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, q, n, 0, i, 0, &slot[MOTE_MODEL_Q], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, k, n, 0, i, 0, &slot[MOTE_MODEL_K], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, v, n, 0, i, 0, &slot[MOTE_MODEL_V], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE,   q, q, 0, i, c->n_heads, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ROPE,   k, k, 0, i, c->n_kv_heads, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_STORE,  k, k, v, i, 0, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ATTEND, attended, q, 0, i, 0, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, attended, 0, i, 0, &slot[MOTE_MODEL_ATTENTION_OUT], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD,    x, x, delta, i, 0, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_NORM,   n, x, 0, i, 0, &slot[MOTE_MODEL_FFN_NORM], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, gate, n, 0, i, 0, &slot[MOTE_MODEL_GATE], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, up, n, 0, i, 0, &slot[MOTE_MODEL_UP], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_SWIGLU, gate, gate, up, i, 0, NULL, NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_MATMUL, delta, gate, 0, i, 0, &slot[MOTE_MODEL_DOWN], NULL, 0});
-    emit(w, (struct mote_program_op){MOTE_PROGRAM_ADD,    x, x, delta, i, 0, NULL, NULL, 0});
-    /* clang-format on */
-}
+static const struct mote_program_line back[] = {
+    {MOTE_PROGRAM_SELECT, final,    stream,   0,      none,                      none, 0, 0},
+    {MOTE_PROGRAM_NORM,   final,    final,    0,      MOTE_MODEL_OUTPUT_NORM,    none, 0, 0},
+    {MOTE_PROGRAM_MATMUL, logits,   final,    0,      MOTE_MODEL_OUTPUT,         none, 0, 0},
+};
+/* clang-format on */
+
+#define N_OF(array) (sizeof(array) / sizeof *(array))
 
 void mote_program_llama(const struct mote_model_config *config, const struct mote_model_weights *weights,
                         struct mote_program_op *ops, struct mote_program *program) {
-    struct writer w = {ops, 0};
-    const struct mote_kernel_weight *slot = weights->slot;
-
-    emit(&w, (struct mote_program_op){.kind = MOTE_PROGRAM_EMBED,
-                                      .out = MOTE_PROGRAM_RESIDUAL,
-                                      .weight = &slot[MOTE_MODEL_EMBED]});
-    for (uint32_t i = 0; i < config->n_layers; i++)
-        layer(&w, config, weights->layers[i].slot, i);
-    emit(&w, (struct mote_program_op){
-                 .kind = MOTE_PROGRAM_SELECT, .out = MOTE_PROGRAM_FINAL, .a = MOTE_PROGRAM_RESIDUAL});
-    emit(&w, (struct mote_program_op){.kind = MOTE_PROGRAM_NORM,
-                                      .out = MOTE_PROGRAM_FINAL,
-                                      .a = MOTE_PROGRAM_FINAL,
-                                      .weight = &slot[MOTE_MODEL_OUTPUT_NORM]});
-    emit(&w, (struct mote_program_op){.kind = MOTE_PROGRAM_MATMUL,
-                                      .out = MOTE_PROGRAM_LOGITS,
-                                      .a = MOTE_PROGRAM_FINAL,
-                                      .weight = &slot[MOTE_MODEL_OUTPUT]});
+    struct mote_program_writer w = {.ops = ops};
+    mote_program_write(&w, front, N_OF(front), weights->slot);
+    for (w.layer = 0; w.layer < config->n_layers; w.layer++)
+        mote_program_write(&w, layer, N_OF(layer), weights->layers[w.layer].slot);
+    mote_program_write(&w, back, N_OF(back), weights->slot);
 
     uint32_t d = config->n_model, e = config->n_head_dim;
     *program = (struct mote_program){

@@ -3,6 +3,27 @@
  * program.c: from a configuration to the program of its family. */
 #include "program/program.h"
 
+void mote_program_write(struct mote_program_writer *w, const struct mote_program_line *lines, size_t n,
+                        const struct mote_kernel_weight *slot) {
+    for (const struct mote_program_line *line = lines; line < lines + n; line++) {
+        uint8_t needs = line->when & (MOTE_PROGRAM_FEEDS - 1);
+        int weighs = line->weight != MOTE_PROGRAM_NO_WEIGHT, biased = line->bias != MOTE_PROGRAM_NO_WEIGHT;
+        if ((w->has & needs) != needs || (weighs && !slot[line->weight].data)) continue;
+        w->ops[w->n++] =
+            (struct mote_program_op){.kind = line->kind,
+                                     .out = line->out,
+                                     .a = line->a == MOTE_PROGRAM_FED ? w->fed : line->a,
+                                     .b = line->b,
+                                     .layer = w->layer,
+                                     .weight = weighs ? &slot[line->weight] : NULL,
+                                     .bias = biased && slot[line->bias].data ? &slot[line->bias] : NULL,
+                                     .activation = line->activation == MOTE_PROGRAM_OF_HEAD
+                                                       ? w->head
+                                                       : (enum mote_model_activation)line->activation};
+        if (line->when & MOTE_PROGRAM_FEEDS) w->fed = line->out;
+    }
+}
+
 mote_status mote_program_open(const struct mote_model_config *config,
                               const struct mote_model_weights *weights, struct mote_base_arena *arena,
                               struct mote_program *program) {

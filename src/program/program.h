@@ -9,7 +9,7 @@
  *     EMBED      out[t] = row token[t] of weight
  *     NORM       out = rms_norm(a) · weight
  *     MATMUL     out = a × weightᵀ
- *     ROPE       out is rotated in place by each row's position; n_heads heads
+ *     ROPE       the heads of out are rotated in place by each row's position
  *     STORE      a (keys) and b (values) join the KV cache of layer
  *     ATTEND     out = attention of the queries a over the cache of layer, up to each row's own position
  *     SWIGLU     out = silu(a) · b
@@ -70,8 +70,8 @@ enum mote_program_value {
 
 struct mote_program_op {
     uint8_t kind, out, a, b; /* enum mote_program_kind, then enum mote_program_value */
-    uint32_t layer, n_heads;
-    const struct mote_kernel_weight *weight, *bias; /* bias NULL: none */
+    uint32_t layer;
+    const struct mote_kernel_weight *weight, *bias; /* NULL: none */
     enum mote_model_activation activation;
 };
 
@@ -89,6 +89,34 @@ enum { MOTE_PROGRAM_OPS_PER_LAYER = 16, MOTE_PROGRAM_OPS_AROUND = 8 }; /* most o
 MOTE_MUST_USE mote_status mote_program_open(const struct mote_model_config *config,
                                             const struct mote_model_weights *weights,
                                             struct mote_base_arena *arena, struct mote_program *program);
+
+/* What a family is: tables of lines, from which the list is written. A line is left out where the model lacks
+ * something it is for, or its weight. */
+struct mote_program_line {
+    uint8_t kind, out, a,
+        b;                /* as of an operation; MOTE_PROGRAM_FED for a: what the last line that feeds made */
+    uint8_t weight, bias; /* places; MOTE_PROGRAM_NO_WEIGHT */
+    uint8_t activation;   /* MOTE_PROGRAM_OF_HEAD: the head's */
+    uint8_t when;         /* bits of what the model must have, a family's own; MOTE_PROGRAM_FEEDS */
+};
+
+enum {
+    MOTE_PROGRAM_FED = MOTE_PROGRAM_VALUES,
+    MOTE_PROGRAM_NO_WEIGHT = 255,
+    MOTE_PROGRAM_OF_HEAD = 255,
+    MOTE_PROGRAM_FEEDS = 128,
+};
+
+struct mote_program_writer {
+    struct mote_program_op *ops; /* has room */
+    uint32_t n, layer;
+    enum mote_model_activation head;
+    uint8_t has, fed;
+};
+
+/* Appends what lines [0, n) say; slot: the places of the model or of a layer. */
+void mote_program_write(struct mote_program_writer *writer, const struct mote_program_line *lines, size_t n,
+                        const struct mote_kernel_weight *slot);
 
 /* The families: each fills program->ops, which has room, and the rest of the program. */
 void mote_program_llama(const struct mote_model_config *config, const struct mote_model_weights *weights,

@@ -282,7 +282,8 @@ struct attention {
     uint32_t n_queries, n_positions, head_dim;
     struct guard guards[6], *pages;
     struct mote_kernel_attention a;
-    float *k, *v; /* [n_positions][E] */
+    uint32_t *stands; /* [n_queries] */
+    float *k, *v;     /* [n_positions][E] */
 };
 
 static uint32_t padded(uint32_t head_dim) {
@@ -302,6 +303,9 @@ static void open_attention(struct attention *s, uint32_t n_queries, uint32_t n_p
     s->a.page =
         guard_open(&s->guards[4], MOTE_KERNEL_TOGETHER * (head_dim + e) * MOTE_KERNEL_PAGE * sizeof(float));
     s->pages = calloc(n_positions / MOTE_KERNEL_PAGE + 1, sizeof *s->pages);
+    s->stands = malloc(n_queries * sizeof *s->stands);
+    for (uint32_t i = 0; i < n_queries; i++) /* neighbours, of a text that may end behind them */
+        s->stands[i] = i + (n_positions > n_queries ? (n_positions - n_queries) / 2 : 0);
     s->k = malloc(cells * sizeof(float));
     s->v = malloc(cells * sizeof(float));
     fill(s->a.query, n_queries * e, 0);
@@ -334,8 +338,38 @@ static void close_attention(struct attention *s) {
     for (int i = 0; i < 5; i++)
         guard_close(&s->guards[i]);
     free(s->pages);
+    free(s->stands);
     free(s->k);
     free(s->v);
+}
+
+/* Whether the query sees something of a page. */
+static int sees(const struct attention *s, uint32_t i, uint32_t page) {
+    uint32_t first = page * MOTE_KERNEL_PAGE, last = first + MOTE_KERNEL_PAGE - 1;
+    if (!s->a.position) return 1;
+    return s->stands[i] <= last + s->a.reach && first <= s->stands[i] + s->a.reach;
+}
+
+/* Queries [i, end) over n_pages pages: those together that see the same ones. */
+static void attend_some(const struct mote_kernels *table, struct attention *s, int type, uint32_t i,
+                        uint32_t end, uint32_t page, uint32_t n_pages, const void *const *pages) {
+    for (uint32_t to; i < end; i = to) {
+        uint32_t first = 0, last = n_pages;
+        while (first < last && !sees(s, i, page + first))
+            first++;
+        while (last > first && !sees(s, i, page + last - 1))
+            last--;
+        for (to = i + 1; to < end; to++)
+            for (uint32_t b = 0; b < n_pages; b++)
+                if (sees(s, to, page + b) != (b >= first && b < last)) goto call;
+    call:
+        if (first == last) continue;
+        uint32_t at = (page + first) * MOTE_KERNEL_PAGE, n = (last - first) * MOTE_KERNEL_PAGE;
+        s->a.at = at;
+        memcpy(s->a.next, pages + first, (last - first) * sizeof *pages);
+        table->attend[type](&s->a, i, to - i, pages + first,
+                            s->n_positions - at < n ? s->n_positions - at : n);
+    }
 }
 
 /* All queries over all positions, n_together queries and n_pages pages at a time; out [n_queries][E] */
@@ -347,14 +381,13 @@ static void attend_all(const struct mote_kernels *table, struct attention *s, in
         s->a.max[i] = -INFINITY;
     for (uint32_t t = 0; t < s->n_positions; t += n_pages * MOTE_KERNEL_PAGE) {
         const void *pages[MOTE_KERNEL_TOGETHER];
-        uint32_t left = s->n_positions - t, most = n_pages * MOTE_KERNEL_PAGE, n = left < most ? left : most;
-        for (uint32_t b = 0; b * MOTE_KERNEL_PAGE < n; b++) {
+        uint32_t left = (s->n_positions - t + MOTE_KERNEL_PAGE - 1) / MOTE_KERNEL_PAGE;
+        uint32_t n = left < n_pages ? left : n_pages;
+        for (uint32_t b = 0; b < n; b++)
             pages[b] = s->pages[t / MOTE_KERNEL_PAGE + b].data;
-            s->a.next[b] = pages[b];
-        }
         for (uint32_t i = 0; i < s->n_queries; i += n_together)
-            table->attend[type](&s->a, i, s->n_queries - i < n_together ? s->n_queries - i : n_together,
-                                pages, n);
+            attend_some(table, s, type, i, s->n_queries - i < n_together ? s->n_queries : i + n_together,
+                        t / MOTE_KERNEL_PAGE, n, pages);
     }
     for (uint32_t i = 0; i < s->n_queries; i++)
         table->attend_end(&s->a, i, out + i * s->head_dim);
@@ -374,6 +407,8 @@ static void check_softmax(const struct attention *s, int type, const float *out)
             p[t] = 0;
             for (uint32_t e = 0; e < dim; e++)
                 p[t] += (double)q[e] * (double)s->k[t * dim + e] * 0.125;
+            int64_t away = (int64_t)t - s->stands[i];
+            if (s->a.position && (away < 0 ? -away : away) > s->a.reach) p[t] = -INFINITY;
             top = p[t] > top ? p[t] : top;
         }
         for (uint32_t t = 0; t < n; t++)
@@ -391,12 +426,16 @@ static void check_softmax(const struct attention *s, int type, const float *out)
     free(p);
 }
 
-static void check_attend(uint32_t n_queries, uint32_t n_positions, uint32_t head_dim, uint32_t awkward) {
+/* reach 0: all is seen */
+static void check_attend(uint32_t n_queries, uint32_t n_positions, uint32_t head_dim, uint32_t awkward,
+                         uint32_t reach) {
     struct attention s;
     struct guard out_guard;
     size_t n = (size_t)n_queries * head_dim;
     float *want = malloc(n * sizeof *want);
     open_attention(&s, n_queries, n_positions, head_dim, awkward);
+    s.a.position = reach ? s.stands : NULL;
+    s.a.reach = reach;
     for (int type = 0; type < MOTE_KERNEL_KV; type++) {
         FOR_EACH_TABLE(table, cpu) {
             open_pages(&s, &each.table, type);
@@ -419,15 +458,20 @@ static void check_attend(uint32_t n_queries, uint32_t n_positions, uint32_t head
 static void attention_is_the_same_everywhere(void **state) {
     (void)state;
     for (uint32_t n = 1; n <= 130; n += n < 35 ? 1 : 1 + random_below(9))
-        check_attend(1 + n % 5, n, 1 + random_below(140), 0);
+        check_attend(1 + n % 5, n, 1 + random_below(140), 0, 0);
     for (uint32_t head_dim = 1; head_dim <= 150; head_dim++)
-        check_attend(1 + random_below(4), 1 + random_below(70), head_dim, head_dim % 2 ? 0 : 2000);
+        check_attend(1 + random_below(4), 1 + random_below(70), head_dim, head_dim % 2 ? 0 : 2000, 0);
     for (uint32_t n_queries = 1; n_queries <= 13; n_queries++)
-        check_attend(n_queries, 50, 24, n_queries % 2 ? 0 : 100);
-    check_attend(8, 300, 64, 0);
-    check_attend(7, 64, 128, 0);
-    check_attend(4, 64, 256, 0);
-    check_attend(11, 65, 64, 100);
+        check_attend(n_queries, 50, 24, n_queries % 2 ? 0 : 100, 0);
+    check_attend(8, 300, 64, 0, 0);
+    check_attend(7, 64, 128, 0, 0);
+    check_attend(4, 64, 256, 0, 0);
+    check_attend(11, 65, 64, 100, 0);
+    for (uint32_t reach = 1; reach <= 70; reach += reach < 4 ? 1 : 1 + random_below(12)) {
+        check_attend(33, 33, 24, 0, reach);
+        check_attend(1 + random_below(40), 100 + random_below(70), 16 + random_below(60),
+                     reach % 2 ? 0 : 2000, reach);
+    }
 }
 
 /* ---- --bench ---- */
