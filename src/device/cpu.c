@@ -3,7 +3,14 @@
  * cpu.c: one function for each operation of a program, and the loop that walks the list. An operation on many
  * rows is cut into pieces for the host's workers; on one row, what is small is done in place, because waking
  * a worker costs more than a norm. Matrix products that stand side by side and read the same value (q, k, v;
- * gate, up) are one piece of work: their input is quantized once and the workers meet once. */
+ * gate, up) are one piece of work: their input is quantized once and the workers meet once.
+ *
+ * An encoder's rows are many and all there at once. They are cut into blocks, and a worker takes one through all
+ * that lies between two attentions: what it makes stays in its cache, and workers meet once a layer.
+ *
+ *     embed … k, v | attend … k, v | attend … k, v | attend … norm | pool, head       | all meet
+ *
+ * Few rows are not worth weights read by each worker: they go operation by operation. */
 #include "device/cpu.h"
 
 #include "base/memory.h"
@@ -13,40 +20,54 @@
  * of 48 KB. RUN: bytes of neighbouring kv heads that are read before the next page. */
 enum { QUERIES = 32, RUN = 1 << 16, TOGETHER = MOTE_KERNEL_TOGETHER };
 
+/* Most rows of a block, of which a worker's cache holds what is made; fewest; what it is a multiple of: columns
+ * that products take together, queries. */
+enum { BLOCK = 64, LEAST_BLOCK = 8 };
+
 /* One step being computed; the argument of every piece of work. */
 struct step {
     struct mote_device_cpu *device;
     const struct mote_device_row *rows;
     uint32_t n_rows;
+    int is_block;               /* of some rows of another step: */
+    uint32_t first_row, worker; /* its first, and whose all of it is */
     const uint32_t *wanted;
     uint32_t n_wanted;
-    float *logits;
+    float *value[MOTE_PROGRAM_VALUES];
     const struct mote_device_encoding *encoding; /* NULL: the model is no encoder */
     const struct mote_program_op *op;            /* being run; the first of a group of products */
+    const struct mote_program_op *end;           /* of a block's */
     uint32_t n_group;
     struct mote_kernel_input input; /* of products */
+    struct mote_kernel_x8 x8;       /* room for its columns */
     uint32_t n_columns, n_panels_a_piece;
-    uint32_t n_groups;   /* of rows that attend together */
+    uint32_t *groups; /* [T + 1] first rows of those that attend together */
+    uint32_t n_groups;
     uint32_t n_together; /* query heads that do */
+    uint32_t n_block;    /* rows of a block */
 };
 
-static float *value(const struct step *s, enum mote_program_value v) {
-    if (v == MOTE_PROGRAM_LOGITS) return s->logits;
-    return v == MOTE_PROGRAM_POOLED ? s->encoding->vectors : s->device->value[v];
-}
+/* A module without threads goes without: nobody has to meet. */
+#if defined(MOTE_NO_ENCODERS) || (defined(__wasm__) && !defined(__wasm_atomics__))
+#define HAS_BLOCKS     0
+#define IS_BLOCK(step) 0
+#else
+#define HAS_BLOCKS     1
+#define IS_BLOCK(step) ((step)->is_block)
+#endif
 
 static float *row_of(const struct step *s, enum mote_program_value v, uint32_t row) {
-    return value(s, v) + (uint64_t)row * s->device->program->width[v];
+    return s->value[v] + (uint64_t)row * s->device->program->width[v];
 }
 
 static void run(struct step *s, uint32_t n, mote_work *work) {
     const mote_host *host = s->device->host;
-    if (n > 1 && s->device->n_workers > 1) {
+    if (n > 1 && s->device->n_workers > 1 && !IS_BLOCK(s)) {
         host->parallel_for(host->user, n, work, s);
         return;
     }
     for (uint32_t i = 0; i < n; i++)
-        work(s, i, 0);
+        work(s, i, s->worker);
 }
 
 /* ---- operations on a row ---- */
@@ -73,7 +94,7 @@ static void rope(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
     const struct mote_model_rope *r = &d->config->rope;
-    uint64_t at = (uint64_t)i * (r->n_rot / 2);
+    uint64_t at = ((uint64_t)s->first_row + i) * (r->n_rot / 2);
     (void)worker;
     d->kernels.rope(row_of(s, s->op->out, i), d->program->width[s->op->out] / d->config->n_head_dim,
                     d->config->n_head_dim, r->n_rot, r->style, d->cosine + at, d->sine + at);
@@ -234,7 +255,7 @@ static void store_rows(struct step *s) {
         return;
     }
     for (uint32_t i = 0; i < s->device->config->n_kv_heads; i++)
-        store(s, i, 0);
+        store(s, i, s->worker);
 }
 
 /* Cuts the rows into groups that read the same pages: neighbours of one sequence, one position further each.
@@ -247,10 +268,10 @@ static void group_rows(struct step *s) {
         if (length > 0 && length < most && row->pages == row[-1].pages &&
             row->position == row[-1].position + 1)
             continue;
-        d->groups[n++] = i;
+        s->groups[n++] = i;
         length = 0;
     }
-    d->groups[n] = s->n_rows;
+    s->groups[n] = s->n_rows;
     s->n_groups = n;
 }
 
@@ -279,7 +300,7 @@ static uint32_t heads_together(const struct step *s) {
     uint32_t shared = c->n_heads / c->n_kv_heads, n_kv = 1, heads = shared;
     uint32_t n_queries = 0; /* of a kv head in the largest group */
     for (uint32_t i = 0; i < s->n_groups; i++) {
-        uint32_t n = (d->groups[i + 1] - d->groups[i]) * shared;
+        uint32_t n = (s->groups[i + 1] - s->groups[i]) * shared;
         n_queries = n > n_queries ? n : n_queries;
     }
     while (c->n_kv_heads % (2 * n_kv) == 0 && 2 * n_kv * n_queries <= d->most_queries &&
@@ -337,8 +358,8 @@ static void attend(void *argument, uint32_t i, uint32_t worker) {
     const struct mote_model_config *c = d->config;
     uint32_t e = c->n_head_dim, padded = (e + 15) / 16 * 16, shared = c->n_heads / c->n_kv_heads;
     uint32_t n_pieces = c->n_heads / s->n_together, group = i / n_pieces;
-    struct attending p = {.first_row = d->groups[group],
-                          .n_rows = d->groups[group + 1] - d->groups[group],
+    struct attending p = {.first_row = s->groups[group],
+                          .n_rows = s->groups[group + 1] - s->groups[group],
                           .first_head = i % n_pieces * s->n_together,
                           .n_shared = s->n_together < shared ? s->n_together : shared};
     p.rows = s->rows + p.first_row;
@@ -366,8 +387,8 @@ static void quantize(void *argument, uint32_t i, uint32_t worker) {
     struct mote_device_cpu *d = s->device;
     uint64_t k = s->op->weight->k;
     (void)worker;
-    d->kernels.quantize(row_of(s, s->op->a, i), (uint32_t)k, d->x8.q + i * k,
-                        d->x8.scale + i * (k / MOTE_KERNEL_BLOCK), d->x8.sum + i * (k / 16));
+    d->kernels.quantize(row_of(s, s->op->a, i), (uint32_t)k, s->x8.q + i * k,
+                        s->x8.scale + i * (k / MOTE_KERNEL_BLOCK), s->x8.sum + i * (k / 16));
 }
 
 static uint32_t pieces_of(const struct step *s, const struct mote_program_op *op) {
@@ -393,7 +414,7 @@ static void multiply(void *argument, uint32_t i, uint32_t worker) {
         i -= pieces_of(s, op++);
     uint32_t rows = s->n_panels_a_piece * MOTE_KERNEL_ROWS, first = i * rows;
     uint32_t end = op->weight->n - first < rows ? op->weight->n : first + rows;
-    mote_kernel_matmul(&d->kernels, weight_of(d, op), first, end, &s->input, s->n_columns, value(s, op->out),
+    mote_kernel_matmul(&d->kernels, weight_of(d, op), first, end, &s->input, s->n_columns, s->value[op->out],
                        d->program->width[op->out], d->work + worker * d->work_bytes);
 #if !defined(MOTE_NO_ENCODERS)
     for (uint32_t t = 0; t < s->n_columns && (op->bias || op->activation); t++)
@@ -416,11 +437,11 @@ static uint32_t run_products(struct step *s, const struct mote_program_op *end) 
     }
     s->n_columns = d->program->wanted[first->a] ? s->n_wanted : s->n_rows;
     if (!s->n_columns) return s->n_group;
-    s->input = (struct mote_kernel_input){value(s, first->a), d->program->width[first->a], d->x8};
+    s->input = (struct mote_kernel_input){s->value[first->a], d->program->width[first->a], s->x8};
     if (quantized) run(s, s->n_columns, quantize);
 
     /* enough pieces that a worker who is late costs little, few enough that handing them out does too */
-    uint64_t n_pieces = d->n_workers > 1 ? 16 * (uint64_t)d->n_workers : 1;
+    uint64_t n_pieces = d->n_workers > 1 && !IS_BLOCK(s) ? 16 * (uint64_t)d->n_workers : 1;
     s->n_panels_a_piece = (uint32_t)((n_panels + n_pieces - 1) / n_pieces);
     s->n_panels_a_piece += s->n_panels_a_piece % 2; /* they are multiplied two at a time: one costs as much */
     uint32_t n = 0;
@@ -432,8 +453,8 @@ static uint32_t run_products(struct step *s, const struct mote_program_op *end) 
 
 /* ---- the walk ---- */
 
-/* Runs the first n_ops operations. */
-static void walk(struct step *s, uint32_t n_ops) {
+/* Runs operations from s->op to the end. */
+static void walk(struct step *s, const struct mote_program_op *end) {
     static mote_work *const of_row[] = {
         [MOTE_PROGRAM_EMBED] = embed,
         [MOTE_PROGRAM_ROPE] = rope,
@@ -453,17 +474,10 @@ static void walk(struct step *s, uint32_t n_ops) {
 #endif
     };
     struct mote_device_cpu *device = s->device;
-    const struct mote_program *program = device->program;
-    const struct mote_program_op *end = program->ops + n_ops;
-    uint32_t n_angles = device->config->rope.n_rot / 2;
 
-    for (uint32_t i = 0; i < s->n_rows; i++)
-        mote_device_rope_angles(device->frequency, n_angles, s->rows[i].position, device->rope_magnitude,
-                                device->cosine + (uint64_t)i * n_angles,
-                                device->sine + (uint64_t)i * n_angles);
     group_rows(s);
     s->n_together = heads_together(s);
-    for (s->op = program->ops; s->op < end;) {
+    while (s->op < end) {
         if (s->op->kind == MOTE_PROGRAM_MATMUL) {
             s->op += run_products(s, end);
             continue;
@@ -473,20 +487,80 @@ static void walk(struct step *s, uint32_t n_ops) {
         else if (s->op->kind == MOTE_PROGRAM_STORE)
             store_rows(s);
         else
-            run(s, program->wanted[s->op->out] ? s->n_wanted : s->n_rows, of_row[s->op->kind]);
+            run(s, device->program->wanted[s->op->out] ? s->n_wanted : s->n_rows, of_row[s->op->kind]);
         s->op++;
     }
 }
 
+#if HAS_BLOCKS
+
+/* Whether all rows of a value are kept, or those of a block while a worker needs them. */
+static int is_kept(uint32_t v) {
+    return v == MOTE_PROGRAM_RESIDUAL || v == MOTE_PROGRAM_QUERY || v >= MOTE_PROGRAM_FINAL;
+}
+
+/* Piece i: a block of rows. */
+static void walk_block(void *argument, uint32_t i, uint32_t worker) {
+    const struct step *all = argument;
+    uint32_t groups[BLOCK + 1], k = all->device->widest, first = i * all->n_block;
+    struct step s = *all;
+    for (uint32_t v = 0; v < MOTE_PROGRAM_FINAL; v++)
+        s.value[v] += (uint64_t)(is_kept(v) ? first : worker * BLOCK) * all->device->program->width[v];
+    s.is_block = 1;
+    s.worker = worker;
+    s.first_row = first;
+    s.rows += first;
+    s.n_rows = all->n_rows - first < all->n_block ? all->n_rows - first : all->n_block;
+    s.groups = groups;
+    s.x8.q += (uint64_t)worker * BLOCK * k;
+    s.x8.scale += (uint64_t)worker * BLOCK * (k / MOTE_KERNEL_BLOCK);
+    s.x8.sum += (uint64_t)worker * BLOCK * (k / 16);
+    walk(&s, all->end);
+}
+
+/* Runs operations block by block until sequences become vectors. */
+static void walk_blocks(struct step *s) {
+    uint32_t n_workers = s->device->n_workers, n = (s->n_rows + BLOCK - 1) / BLOCK;
+    n = (n + n_workers - 1) / n_workers * n_workers;
+    uint32_t rows = (s->n_rows + n - 1) / n;
+    if (n_workers > 1 && rows < LEAST_BLOCK) return;
+    s->n_block = (rows + LEAST_BLOCK - 1) / LEAST_BLOCK * LEAST_BLOCK;
+    while (s->op->kind != MOTE_PROGRAM_POOL) {
+        for (s->end = s->op + 1; s->end->kind != MOTE_PROGRAM_ATTEND && s->end->kind != MOTE_PROGRAM_POOL;)
+            s->end++;
+        run(s, (s->n_rows + s->n_block - 1) / s->n_block, walk_block);
+        s->op = s->end;
+    }
+}
+
+#endif
+
+/* Runs the first n_ops operations. */
+static void walk_all(struct step *s, uint32_t n_ops, float *logits) {
+    struct mote_device_cpu *device = s->device;
+    memcpy(s->value, device->value, sizeof s->value);
+    s->value[MOTE_PROGRAM_LOGITS] = logits;
+    uint32_t n_angles = device->config->rope.n_rot / 2;
+    for (uint32_t i = 0; i < s->n_rows; i++)
+        mote_device_rope_angles(device->frequency, n_angles, s->rows[i].position, device->rope_magnitude,
+                                device->cosine + (uint64_t)i * n_angles,
+                                device->sine + (uint64_t)i * n_angles);
+    s->op = device->program->ops;
+    s->groups = device->groups;
+    s->x8 = device->x8;
+#if !defined(MOTE_NO_ENCODERS)
+    if (s->encoding) s->value[MOTE_PROGRAM_POOLED] = s->encoding->vectors;
+#endif
+#if HAS_BLOCKS
+    if (s->encoding) walk_blocks(s);
+#endif
+    walk(s, device->program->ops + n_ops);
+}
+
 void mote_device_cpu_step(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
                           const uint32_t *wanted, uint32_t n_wanted, float *logits) {
-    struct step s = {.device = device,
-                     .rows = rows,
-                     .n_rows = n,
-                     .wanted = wanted,
-                     .n_wanted = n_wanted,
-                     .logits = logits};
-    walk(&s, device->program->n_ops);
+    struct step s = {.device = device, .rows = rows, .n_rows = n, .wanted = wanted, .n_wanted = n_wanted};
+    walk_all(&s, device->program->n_ops, logits);
 }
 
 #if !defined(MOTE_NO_ENCODERS)
@@ -498,9 +572,8 @@ void mote_device_cpu_encode(struct mote_device_cpu *device, const struct mote_de
                      .rows = rows,
                      .n_rows = n,
                      .n_wanted = encoding->pooling == MOTE_POOLING_NONE ? n : encoding->n,
-                     .logits = encoding->labels,
                      .encoding = encoding};
-    walk(&s, encoding->labels ? program->n_ops : program->n_ops - program->n_head_ops);
+    walk_all(&s, encoding->labels ? program->n_ops : program->n_ops - program->n_head_ops, encoding->labels);
 }
 
 #endif
@@ -547,6 +620,7 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     struct mote_device_cpu *d = device;
     struct mote_kernel_attention attention;
     uint32_t shared = config->n_heads / config->n_kv_heads;
+    int is_encoder = mote_model_is_encoder(config);
     uint32_t widest = 0; /* of what a product reads */
     d->program = program;
     d->config = config;
@@ -555,18 +629,23 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     mote_kernel_select(&d->kernels, host->cpu);
 
     d->head_bytes = mote_kernel_page_bytes(d->kv_type, config->n_head_dim);
-    /* an encoder's layers share one place: program/bert.c */
-    d->page_bytes =
-        d->head_bytes * config->n_kv_heads * (mote_model_is_encoder(config) ? 1 : config->n_layers);
+    /* an encoder's layers share two places: program/bert.c */
+    d->page_bytes = d->head_bytes * config->n_kv_heads * (is_encoder ? 2 : config->n_layers);
     d->most_queries = shared > QUERIES ? shared : QUERIES;
     d->cache = mote_base_arena_take(arena, d->n_pages, d->page_bytes);
+    uint64_t block_rows = (uint64_t)d->n_workers * BLOCK; /* of all workers */
     for (uint32_t v = 0; v < MOTE_PROGRAM_VALUES; v++) {
         uint64_t rows = program->wanted[v] ? d->n_wanted : d->n_rows;
+#if HAS_BLOCKS
+        if (is_encoder && !is_kept(v)) rows = block_rows;
+#endif
         if (v == MOTE_PROGRAM_LOGITS || v == MOTE_PROGRAM_POOLED) continue; /* the caller's */
         d->value[v] = mote_base_arena_take(arena, rows * program->width[v], sizeof(float));
         if (program->width[v] > widest) widest = program->width[v];
     }
+    d->widest = widest;
     uint64_t columns = d->n_rows > d->n_wanted ? d->n_rows : d->n_wanted;
+    if (is_encoder && columns < block_rows) columns = block_rows;
     uint32_t n_angles = config->rope.n_rot / 2;
     d->x8.q = mote_base_arena_take(arena, columns * widest, sizeof *d->x8.q);
     d->x8.scale = mote_base_arena_take(arena, columns * widest / MOTE_KERNEL_BLOCK, sizeof *d->x8.scale);
@@ -579,7 +658,7 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->work_bytes = products > attends ? products : attends;
     d->work = mote_base_arena_take(arena, d->n_workers, d->work_bytes);
 #if !defined(MOTE_NO_ENCODERS)
-    if (mote_model_is_encoder(config)) pack(d, arena);
+    if (is_encoder) pack(d, arena);
 #endif
     if (arena->failed) return MOTE_E_MEMORY;
     if (d->frequency)

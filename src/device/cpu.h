@@ -40,6 +40,7 @@ struct mote_device_cpu {
     uint32_t *groups;                /* [T + 1] first rows of the groups of this step that attend together */
     float *value[MOTE_PROGRAM_VALUES];
     struct mote_kernel_x8 x8;
+    uint32_t widest;                   /* values of its columns, at most */
     double *frequency;                 /* [n_rot/2] radians a position */
     float rope_magnitude;              /* yarn's attention temperature */
     float *cosine, *sine;              /* [T][n_rot/2] of this step's rows */

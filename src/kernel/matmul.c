@@ -33,7 +33,7 @@ enum {
 #if defined(__wasm_simd128__)
     DIRECT_COLUMNS = 6,
     WIDE_COLUMNS = 2,
-    AHEAD = 0, /* whether rows are fetched while others are multiplied; fill has read them by itself */
+    AHEAD = 0, /* fill has read what comes next; and to fetch means to read here: it must be there */
 #else
     DIRECT_COLUMNS = 12,
     WIDE_COLUMNS = 8,
@@ -182,10 +182,10 @@ static void multiply_packed(const struct mote_kernels *kernels, const struct mot
             multiply_rest(kernels, info, panel, row1 - row0, w->k, x, n_columns, y + row0, y_stride);
             return;
         }
-        next = (row1 - row0) / MOTE_KERNEL_ROWS - n_panels;
+        next = w->n / MOTE_KERNEL_ROWS - first - n_panels;
+        if (next > PACKED || AHEAD) next = PACKED; /* behind the last panel lie those of the next product */
         kernels->multiply(info, panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
-                          (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes,
-                                                     (next < PACKED ? next : PACKED) * bytes});
+                          (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes, next * bytes});
     }
 }
 

@@ -27,7 +27,8 @@ static const struct mote_program_line front[] = {
     {MOTE_PROGRAM_LAYER_NORM, stream,   stream,   0,      MOTE_MODEL_EMBED_NORM,     MOTE_MODEL_EMBED_NORM_BIAS, 0, 0},
 };
 
-/* The keys and values of all layers share one place: a layer's are read before the next layer's are made. */
+/* Layers take two places for keys and values in turn: while a layer's are read for some rows, the next layer's
+ * are made of others. */
 static const struct mote_program_line layer[] = {
     {MOTE_PROGRAM_MATMUL,     query,    stream,   0,      MOTE_MODEL_Q,              MOTE_MODEL_Q_BIAS, 0, 0},
     {MOTE_PROGRAM_MATMUL,     key,      stream,   0,      MOTE_MODEL_K,              MOTE_MODEL_K_BIAS, 0, 0},
@@ -70,8 +71,10 @@ void mote_program_bert(const struct mote_model_config *config, const struct mote
                          (encoder->normalize ? NORMALIZED : 0)),
     };
     mote_program_write(&w, front, N_OF(front), weights->slot);
-    for (uint32_t i = 0; i < config->n_layers; i++)
+    for (uint32_t i = 0; i < config->n_layers; i++) {
+        w.layer = i % 2;
         mote_program_write(&w, layer, N_OF(layer), weights->layers[i].slot);
+    }
     mote_program_write(&w, back, N_OF(back), weights->slot);
     uint32_t n_before = w.n, d = config->n_model, e = config->n_head_dim;
     if (encoder->n_labels) mote_program_write(&w, judge, N_OF(judge), weights->slot);
