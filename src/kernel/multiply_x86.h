@@ -17,8 +17,9 @@
  *                      acc[c] += float(idot[c]) · (scale · d[c])         in this order, not fused
  *                      acc[c] −= min · (d[c] · Σx[c])                    where there is a min
  *
- * What a column contributes to each group besides its values (−offset·Σx or d·Σx) is worked out for WIDTH
- * groups at a time, all in one vector, before they are needed.
+ * What a column contributes to each group besides its values (−offset·Σx or d·Σx) is worked out beforehand, for
+ * WIDTH groups at a time, and serves all strips: for as many columns at a time as there is room for, or, of rows
+ * so long that this would be few, for each tile anew.
  *
  * NARROW sums: two products of a weight of at most 2·offset are 2 · 2·offset · 127 at most, and 64 / offset
  * of such pairs do not leave 16 bits (32512). So Q4_0, of offset 8, is widened to 32 bits once a group of 32.
@@ -34,6 +35,7 @@ MOTE_BASE_TYPE_LIST(ONE_CORRECTION)
 #undef ONE_CORRECTION
 
 enum { VECTORS = 2, WIDEST = 4 };   /* of a tile: vectors of rows, columns */
+enum { ROOM = 4096 };               /* groups of columns that are prepared at a time */
 enum { LINE = 64, MOST_LINES = 8 }; /* bytes of a line of the cache, and of these, how many a group fetches */
 
 INLINE int32_t four_values(const int8_t *x) {
@@ -58,24 +60,40 @@ struct rows {
     uint32_t lines;       /* of it in each group */
 };
 
-/* What one column brings to each of WIDTH groups besides its values. */
-struct column {
-    float d[WIDTH], d_sum[WIDTH]; /* d · Σx, where there is a min */
-    int32_t start[WIDTH];         /* −offset · Σx, where there is an offset */
+/* What columns bring to each of their groups besides values and scales. */
+struct beside {
+    union {
+        float d_sum[ROOM];   /* d · Σx, where there is a min */
+        int32_t start[ROOM]; /* −offset · Σx, where there is an offset */
+    } of;
+    int is_for_all;            /* tiles; else each prepares its own */
+    uint32_t column;           /* the first that is prepared */
+    uint32_t n_groups, stride; /* of each, and from one to the next */
 };
 
-/* n_groups ≤ WIDTH groups from group first on. */
-INLINE void prepare(struct column *to, const struct mote_kernel_x8 *x, uint64_t column, uint32_t k,
-                    uint32_t first, uint32_t n_groups, struct shape shape, uint8_t offset) {
-    uint32_t group = shape.group;
-    floats d = group_scales(x->scale + column * (k / 32) + first * group / 32, n_groups, group);
-    store_floats(to->d, d);
-    if (shape.as_signed) return;
-    ints sum = group_sums(x->sum + column * (k / 16) + first * (group / 16), n_groups, group);
-    if (shape.has_min)
-        store_floats(to->d_sum, mul(d, to_float(sum)));
-    else
-        store_ints(to->start, mul_ints(sum, splat_int(-offset)));
+INLINE uint32_t room_of(uint32_t n_groups) {
+    return (n_groups + WIDTH - 1) / WIDTH * WIDTH;
+}
+
+/* Groups from `first` on, as many as there is room for. */
+INLINE void prepare(struct beside *beside, const struct mote_kernel_x8 *x, uint32_t column,
+                    uint32_t n_columns, uint32_t k, uint32_t first, struct shape shape, uint8_t offset) {
+    uint32_t group = shape.group, most = ROOM / n_columns / WIDTH * WIDTH, n_groups = k / group - first,
+             at = 0;
+    if (n_groups > most) n_groups = most;
+    beside->column = column;
+    beside->n_groups = n_groups;
+    beside->stride = room_of(n_groups);
+    for (uint64_t c = column; c < column + n_columns && !shape.as_signed; c++)
+        for (uint32_t g = first; g < first + n_groups; g += WIDTH, at += WIDTH) {
+            uint32_t n = first + n_groups - g < WIDTH ? first + n_groups - g : WIDTH;
+            ints sum = group_sums(x->sum + c * (k / 16) + g * (group / 16), n, group);
+            floats d = group_scales(x->scale + c * (k / 32) + g * group / 32, n, group);
+            if (shape.has_min)
+                store_floats(beside->of.d_sum + at, mul(d, to_float(sum)));
+            else
+                store_ints(beside->of.start + at, mul_ints(sum, splat_int(-offset)));
+        }
 }
 
 /* idot += the products of one group; x [n] of k values apart. Lines are asked for one at a time: a few at
@@ -115,31 +133,32 @@ INLINE void group_dots(ints idot[][VECTORS], const struct rows *rows, const int8
     }
 }
 
+/* Column `column` of x and the n − 1 that follow; returns what to fetch next. */
 INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t offset,
-                      const struct mote_kernel_x8 *x, uint64_t column, const int n, float *const y[VECTORS],
-                      uint64_t y_stride) {
-    const int8_t *values = x->q + column * k;
+                      const struct mote_kernel_x8 *x, uint32_t column, struct beside *beside, const int n,
+                      float *const y[VECTORS], uint64_t y_stride) {
+    const int8_t *values = x->q + (uint64_t)column * k;
+    const float *d = x->scale + (uint64_t)column * (k / 32);
     const int has_start = !shape.has_min && !shape.as_signed;
     uint32_t n_groups = k / shape.group;
-    struct column columns[WIDEST];
     floats acc[WIDEST][VECTORS];
     UNROLL
     for (int c = 0; c < n; c++)
         UNROLL
     for (int v = 0; v < VECTORS; v++)
         acc[c][v] = splat_float(0);
-    for (uint32_t first = 0; first < n_groups; first += WIDTH) {
-        uint32_t n_here = n_groups - first < WIDTH ? n_groups - first : WIDTH;
-        UNROLL
-        for (int c = 0; c < n; c++)
-            prepare(&columns[c], x, column + (unsigned)c, k, first, n_here, shape, offset);
-        for (uint32_t g = 0; g < n_here; g++) {
+    for (uint32_t g = 0; g < n_groups;) {
+        if (!beside->is_for_all) prepare(beside, x, column, (uint32_t)n, k, g, shape, offset);
+        const uint32_t end = g + beside->n_groups, stride = beside->stride;
+        const int32_t *start = beside->of.start + (column - beside->column) * stride;
+        const float *d_sum = beside->of.d_sum + (column - beside->column) * stride;
+        for (; g < end; g++, start++, d_sum++) {
             ints idot[WIDEST][VECTORS];
             UNROLL
             for (int c = 0; c < n; c++)
                 UNROLL
             for (int v = 0; v < VECTORS; v++)
-                idot[c][v] = splat_int(has_start && !NARROW ? columns[c].start[g] : 0);
+                idot[c][v] = splat_int(has_start && !NARROW ? start[(unsigned)c * stride] : 0);
             group_dots(idot, &rows, values, k, shape, n);
             rows.ahead += LINE * rows.lines;
             UNROLL
@@ -148,11 +167,12 @@ INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t 
                 floats m = shape.has_min ? load_floats(rows.min[v]) : splat_float(0);
                 UNROLL
                 for (int c = 0; c < n; c++) {
-                    floats d = splat_float(columns[c].d[g]);
+                    floats scale = splat_float(d[(uint64_t)c * (k / 32) + g * shape.group / 32]);
                     if (has_start && NARROW)
-                        idot[c][v] = sum_ints(idot[c][v], splat_int(columns[c].start[g]));
-                    acc[c][v] = plus(acc[c][v], mul(to_float(idot[c][v]), mul(s, d)));
-                    if (shape.has_min) acc[c][v] = minus(acc[c][v], mul(m, splat_float(columns[c].d_sum[g])));
+                        idot[c][v] = sum_ints(idot[c][v], splat_int(start[(unsigned)c * stride]));
+                    acc[c][v] = plus(acc[c][v], mul(to_float(idot[c][v]), mul(s, scale)));
+                    if (shape.has_min)
+                        acc[c][v] = minus(acc[c][v], mul(m, splat_float(d_sum[(unsigned)c * stride])));
                 }
                 rows.q[v] += 16 * shape.group;
                 rows.scale[v] += MOTE_KERNEL_ROWS;
@@ -165,79 +185,101 @@ INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t 
     for (int c = 0; c < n; c++)
         UNROLL
     for (int v = 0; v < VECTORS; v++)
-        store_floats(y[v] + (column + (unsigned)c) * y_stride, acc[c][v]);
+        store_floats(y[v] + (column + (uint64_t)c) * y_stride, acc[c][v]);
     return rows.ahead;
 }
 
-/* All columns of two vectors of rows, in tiles as wide as are left. */
+/* Columns [t, end) of two vectors of rows, in tiles as wide as are left. */
 INLINE void strip(struct rows *rows, uint32_t k, struct shape shape, uint8_t offset,
-                  const struct mote_kernel_x8 *x, uint32_t n_columns, float *const y[VECTORS],
-                  uint64_t y_stride) {
-    uint32_t t = 0;
-    for (; n_columns - t >= 4; t += 4)
-        rows->ahead = tile(*rows, k, shape, offset, x, t, 4, y, y_stride);
-    if (n_columns - t >= 2) {
-        rows->ahead = tile(*rows, k, shape, offset, x, t, 2, y, y_stride);
+                  const struct mote_kernel_x8 *x, uint32_t t, uint32_t end, struct beside *beside,
+                  float *const y[VECTORS], uint64_t y_stride) {
+    for (; end - t >= 4; t += 4)
+        rows->ahead = tile(*rows, k, shape, offset, x, t, beside, 4, y, y_stride);
+    if (end - t >= 2) {
+        rows->ahead = tile(*rows, k, shape, offset, x, t, beside, 2, y, y_stride);
         t += 2;
     }
-    if (n_columns - t >= 1) tile(*rows, k, shape, offset, x, t, 1, y, y_stride);
+    if (end - t >= 1) rows->ahead = tile(*rows, k, shape, offset, x, t, beside, 1, y, y_stride);
+}
+
+/* All of some panels and columns. */
+struct job {
+    const struct mote_kernel_panel *panels;
+    uint32_t n_rows, k, n_columns;
+    const struct mote_kernel_x8 *x;
+    float *y;
+    uint64_t y_stride;
+    struct mote_kernel_ahead ahead;
+};
+
+/* Two vectors of rows from `row` on. */
+INLINE void point(const struct job *job, uint32_t row, struct rows *rows, float *to[VECTORS]) {
+    for (uint32_t v = 0; v < VECTORS; v++) {
+        /* a panel without a second one is its own neighbour */
+        uint32_t at = row + v * WIDTH < job->n_rows ? row + v * WIDTH : row;
+        const struct mote_kernel_panel *panel = &job->panels[at / MOTE_KERNEL_ROWS];
+        uint32_t within = at % MOTE_KERNEL_ROWS;
+        rows->q[v] = panel->q + 4 * within;
+        rows->scale[v] = panel->scale + within;
+        rows->min[v] = panel->min + within;
+        to[v] = job->y + at;
+    }
+}
+
+/* Some columns after others, with each all strips of two vectors of rows. */
+INLINE void strips(const struct job *job, struct shape shape, uint8_t offset) {
+    enum { STRIDE = WIDTH * VECTORS, FEW = 2 * WIDEST };
+    struct beside beside;
+    uint32_t n_groups = job->k / shape.group, most = ROOM / room_of(n_groups) / WIDEST * WIDEST, n;
+    uint64_t n_strips = (job->n_rows + STRIDE - 1) / STRIDE;
+    uint64_t steps = (uint64_t)(job->n_columns + WIDEST - 1) / WIDEST * n_strips * n_groups;
+    uint64_t lines = (job->ahead.n / LINE + steps) / steps;
+    uintptr_t ahead = (uintptr_t)job->ahead.bytes;
+    struct rows rows = {.ahead = ahead, .end = ahead + job->ahead.n};
+    rows.lines = lines < MOST_LINES ? (uint32_t)lines : MOST_LINES;
+    beside.n_groups = 0;
+    for (uint32_t t = 0; t < job->n_columns; t += n) {
+        n = job->n_columns - t;
+        if (n > most && most >= FEW) n = most;
+        beside.is_for_all = n <= most;
+        if (beside.is_for_all) prepare(&beside, job->x, t, n, job->k, 0, shape, offset);
+        for (uint32_t row = 0; row < job->n_rows; row += STRIDE) {
+            float *to[VECTORS];
+            point(job, row, &rows, to);
+            strip(&rows, job->k, shape, offset, job->x, t, t + n, &beside, to, job->y_stride);
+        }
+    }
 }
 
 /* The shapes that occur, and which of them a type has: dot() in 32 bits never overflows in a group. */
-INLINE void choose(const struct mote_base_type_info *info, struct rows *rows, uint32_t k,
-                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *const y[VECTORS],
-                   uint64_t y_stride) {
-#define STRIP(group, steps, has_min, as_signed)                                                              \
-    strip(rows, k, (struct shape){group, steps, has_min, as_signed}, info->offset, x, n_columns, y, y_stride)
-    if (info->group == 32) {
-        if (info->has_min && (!NARROW || info->bytes * 8 <= info->elements * 5))
-            STRIP(32, 8, 1, 0);
-        else if (info->has_min)
-            STRIP(32, 4, 1, 0);
-        else if (!NARROW || info->offset <= 8)
-            STRIP(32, 8, 0, 0);
-        else if (info->offset == 128)
-            STRIP(32, 1, 0, 1);
-        else if (info->offset <= 16)
-            STRIP(32, 4, 0, 0);
-        else
-            STRIP(32, 1, 0, 0);
-    } else {
-        if (info->has_min)
-            STRIP(16, 4, 1, 0);
-        else if (!NARROW || info->offset <= 16)
-            STRIP(16, 4, 0, 0);
-        else if (info->offset <= 32)
-            STRIP(16, 2, 0, 0);
-        else
-            STRIP(16, 1, 0, 0);
-    }
-#undef STRIP
-}
-
 static void multiply(const struct mote_base_type_info *info, const struct mote_kernel_panel *panels,
                      uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
                      float *y, uint64_t y_stride, struct mote_kernel_ahead ahead) {
-    enum { STRIDE = WIDTH * VECTORS }; /* rows of a tile */
-    uint32_t n_strides = (n_panels * MOTE_KERNEL_ROWS + STRIDE - 1) / STRIDE;
-    uint64_t n_tiles = (uint64_t)(n_columns + WIDEST - 1) / WIDEST * n_strides;
-    uint64_t lines = (ahead.n / LINE + n_tiles * (k / info->group)) / (n_tiles * (k / info->group));
-    for (uint32_t row = 0; row < n_panels * MOTE_KERNEL_ROWS; row += STRIDE) {
-        struct rows rows;
-        float *to[VECTORS];
-        rows.ahead = (uintptr_t)ahead.bytes + ahead.n / n_strides * (row / STRIDE);
-        rows.end = (uintptr_t)ahead.bytes + ahead.n;
-        rows.lines = lines < MOST_LINES ? (uint32_t)lines : MOST_LINES;
-        for (uint32_t v = 0; v < VECTORS; v++) {
-            /* a panel without a second one is its own neighbour */
-            uint32_t at = row + v * WIDTH < n_panels * MOTE_KERNEL_ROWS ? row + v * WIDTH : row;
-            const struct mote_kernel_panel *panel = &panels[at / MOTE_KERNEL_ROWS];
-            uint32_t within = at % MOTE_KERNEL_ROWS;
-            rows.q[v] = panel->q + 4 * within;
-            rows.scale[v] = panel->scale + within;
-            rows.min[v] = panel->min + within;
-            to[v] = y + at;
-        }
-        choose(info, &rows, k, x, n_columns, to, y_stride);
+    struct job job = {panels, n_panels * MOTE_KERNEL_ROWS, k, n_columns, x, y, y_stride, ahead};
+#define STRIPS(group, steps, has_min, as_signed)                                                             \
+    strips(&job, (struct shape){group, steps, has_min, as_signed}, info->offset)
+    if (info->group == 32) {
+        if (info->has_min && (!NARROW || info->bytes * 8 <= info->elements * 5))
+            STRIPS(32, 8, 1, 0);
+        else if (info->has_min)
+            STRIPS(32, 4, 1, 0);
+        else if (!NARROW || info->offset <= 8)
+            STRIPS(32, 8, 0, 0);
+        else if (info->offset == 128)
+            STRIPS(32, 1, 0, 1);
+        else if (info->offset <= 16)
+            STRIPS(32, 4, 0, 0);
+        else
+            STRIPS(32, 1, 0, 0);
+    } else {
+        if (info->has_min)
+            STRIPS(16, 4, 1, 0);
+        else if (!NARROW || info->offset <= 16)
+            STRIPS(16, 4, 0, 0);
+        else if (info->offset <= 32)
+            STRIPS(16, 2, 0, 0);
+        else
+            STRIPS(16, 1, 0, 0);
     }
+#undef STRIPS
 }

@@ -105,6 +105,8 @@ static void multiply_is_the_same_everywhere(void **state) {
                 check_multiply(info, k, 1 + random_below(4), 1 + random_below(2), filling);
             check_multiply(info, 2048, 8, 2, filling);
         }
+        check_multiply(info, 2048, 70, 2, ORDINARY); /* more than are prepared at a time */
+        check_multiply(info, 32 * 600, 11, 1, ORDINARY);
     }
 }
 
