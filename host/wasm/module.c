@@ -4,6 +4,8 @@
  * the structs of mote.h and back; there is no engine here. */
 #include "host/wasm/wasm.h"
 
+#include "base/memory.h"
+
 const mote_model *wasm_model;
 mote_error wasm_error;
 const void *wasm_result;
@@ -61,36 +63,43 @@ int32_t model_open(number bytes, number n_bytes) {
     return status;
 }
 
+/* Where a number stands in mote_model_info, a multiple of four, and what is no uint32_t. */
+enum { INT = 1, UINT64 = 2 };
+#define AT(field) offsetof(mote_model_info, field)
+
 number model_number(int32_t which) {
-    mote_model_info info;
-    mote_model_describe(wasm_model, &info);
-    const number numbers[] = {
-        [MODEL_HAS_WEIGHTS] = info.has_weights,
-        [MODEL_HAS_TOKENIZER] = info.has_tokenizer,
-        [MODEL_PARAMETERS] = (number)info.n_parameters,
-        [MODEL_WEIGHTS_BYTES] = (number)info.weights_bytes,
-        [MODEL_LAYERS] = info.n_layers,
-        [MODEL_CONTEXT] = info.n_context,
-        [MODEL_WIDTH] = info.n_model,
-        [MODEL_HEADS] = info.n_heads,
-        [MODEL_KV_HEADS] = info.n_kv_heads,
-        [MODEL_HEAD_DIM] = info.n_head_dim,
-        [MODEL_FFN] = info.n_ffn,
-        [MODEL_VOCAB] = info.n_vocab,
-        [MODEL_BOS] = info.bos,
-        [MODEL_EOS] = info.eos,
-        [MODEL_ADD_BOS] = info.add_bos,
-        [MODEL_ADD_EOS] = info.add_eos,
-        [MODEL_TENSORS] = info.n_tensors,
-        [MODEL_KEYS] = info.n_keys,
+    static const uint8_t places[] = {
+        [MODEL_HAS_WEIGHTS] = AT(has_weights),
+        [MODEL_HAS_TOKENIZER] = AT(has_tokenizer),
+        [MODEL_PARAMETERS] = AT(n_parameters) | UINT64,
+        [MODEL_WEIGHTS_BYTES] = AT(weights_bytes) | UINT64,
+        [MODEL_LAYERS] = AT(n_layers),
+        [MODEL_CONTEXT] = AT(n_context),
+        [MODEL_WIDTH] = AT(n_model),
+        [MODEL_HEADS] = AT(n_heads),
+        [MODEL_KV_HEADS] = AT(n_kv_heads),
+        [MODEL_HEAD_DIM] = AT(n_head_dim),
+        [MODEL_FFN] = AT(n_ffn),
+        [MODEL_VOCAB] = AT(n_vocab),
+        [MODEL_BOS] = AT(bos) | INT,
+        [MODEL_EOS] = AT(eos) | INT,
+        [MODEL_ADD_BOS] = AT(add_bos),
+        [MODEL_ADD_EOS] = AT(add_eos),
+        [MODEL_TENSORS] = AT(n_tensors),
+        [MODEL_KEYS] = AT(n_keys),
 #if !defined(MOTE_NO_ENCODERS)
-        [MODEL_ENCODER] = info.is_encoder,
-        [MODEL_POOLING] = info.pooling,
-        [MODEL_LABELS] = info.n_labels,
-        [MODEL_LABELS_TOKENS] = info.labels_tokens,
+        [MODEL_ENCODER] = AT(is_encoder),
+        [MODEL_POOLING] = AT(pooling),
+        [MODEL_LABELS] = AT(n_labels),
+        [MODEL_LABELS_TOKENS] = AT(labels_tokens),
 #endif
     };
-    return (uint32_t)which < sizeof numbers / sizeof *numbers ? numbers[which] : MOTE_E_ARGUMENT;
+    mote_model_info info;
+    uint64_t value = 0;
+    if ((uint32_t)which >= sizeof places) return MOTE_E_ARGUMENT;
+    mote_model_describe(wasm_model, &info);
+    memcpy(&value, (const char *)&info + places[which] / 4 * 4, places[which] & UINT64 ? 8 : 4);
+    return places[which] & INT ? (number)(int32_t)value : (number)value;
 }
 
 number model_text(int32_t which) {

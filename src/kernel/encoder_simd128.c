@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoder_simd128.c: what only encoders need (encoder_ref.c) in WebAssembly; sixteen lanes are four vectors.
- * A row's last elements are read as zeros, which change no lane of a sum, but for their distance from the mean,
- * which is cut off. */
+ * encoder_simd128.c: what only encoders need (encoder_ref.c) in WebAssembly; sixteen lanes are four vectors. A row's
+ * last elements, where they fill no vector, are taken one by one, or for GELU read and written as part of one. */
 #include "kernel/level.h"
 
 #if defined(__wasm_simd128__)
@@ -34,59 +33,53 @@ INLINE void store_some(float *p, vector v, uint32_t n) {
 
 /* Σ (x − from) / n, or Σ (x − from)² / n, by lanes and the tree. */
 PART float average(const float *x, uint32_t n, float from, int squared) {
-    vector sum[4] = {0};
+    float sum[LANES] = {0};
+    uint32_t i = 0;
     ROLLED
-    for (uint32_t i = 0; i < n; i += 4) {
-        vector distance = wasm_f32x4_sub(load_some(x + i, n - i), wasm_f32x4_splat(from));
-        if (n - i < 4) {
-            float some[4] = {0};
-            store_some(some, distance, n - i);
-            distance = load(some);
-        }
+    for (; i + 4 <= n; i += 4) {
+        float *lane = sum + i % LANES;
+        vector distance = wasm_f32x4_sub(load(x + i), wasm_f32x4_splat(from));
         if (squared) distance = multiply(distance, distance);
-        sum[i / 4 % 4] = add(sum[i / 4 % 4], distance);
+        store(lane, add(load(lane), distance));
     }
-    vector four = add(add(sum[0], sum[2]), add(sum[1], sum[3]));
+    ROLLED
+    for (; i < n; i++) {
+        float distance = x[i] - from;
+        sum[i % LANES] += squared ? distance * distance : distance;
+    }
+    vector four = add(add(load(sum), load(sum + 8)), add(load(sum + 4), load(sum + 12)));
     four = add(four, wasm_i64x2_shuffle(four, four, 1, 0));
     return (wasm_f32x4_extract_lane(four, 0) + wasm_f32x4_extract_lane(four, 1)) / (float)n;
 }
 
 static void layer_norm(const float *x, const float *weight, const float *bias, uint32_t n, float eps,
                        float *y) {
-    float mean = average(x, n, 0, 0);
-    vector inverse = wasm_f32x4_splat(1.0f / __builtin_sqrtf(average(x, n, mean, 1) + eps));
+    float mean = average(x, n, 0, 0), inverse = 1.0f / __builtin_sqrtf(average(x, n, mean, 1) + eps);
+    uint32_t i = 0;
     ROLLED
-    for (uint32_t i = 0; i < n; i += 4) {
-        vector v = wasm_f32x4_sub(load_some(x + i, n - i), wasm_f32x4_splat(mean));
-        v = multiply(multiply(v, inverse), load_some(weight + i, n - i));
-        store_some(y + i, bias ? add(v, load_some(bias + i, n - i)) : v, n - i);
+    for (; i + 4 <= n; i += 4) {
+        vector v = wasm_f32x4_sub(load(x + i), wasm_f32x4_splat(mean));
+        v = multiply(multiply(v, wasm_f32x4_splat(inverse)), load(weight + i));
+        store(y + i, bias ? add(v, load(bias + i)) : v);
+    }
+    ROLLED
+    for (; i < n; i++) {
+        float v = (x[i] - mean) * inverse * weight[i];
+        y[i] = bias ? v + bias[i] : v;
     }
 }
 
-/* c[0] · x^(n − 1) + … + c[n − 1], from the left. */
-INLINE vector polynomial(const float *c, int n, vector x) {
-    vector p = load_splat(c);
-    UNROLL
-    for (int i = 1; i < n; i++)
-        p = add(multiply(p, x), load_splat(c + i));
-    return p;
-}
-
-/* The functions of math.c, operation by operation. */
-
+/* mote_base_gelu of each lane, operation by operation. */
 INLINE vector gelu_four(vector x, const float *c) {
     vector a = wasm_f32x4_pmin(wasm_f32x4_pmax(x, wasm_f32x4_neg(x)), load_splat(c + 8));
-    vector p = multiply(polynomial(c, 8, a), wasm_f32x4_sub(load_splat(c + 8), a));
+    vector p = load_splat(c);
+    UNROLL
+    for (int i = 1; i < 8; i++)
+        p = add(multiply(p, a), load_splat(c + i));
+    p = multiply(p, wasm_f32x4_sub(load_splat(c + 8), a));
     p = multiply(p, p);
     p = multiply(p, p);
     return wasm_f32x4_sub(wasm_f32x4_pmax(x, wasm_f32x4_splat(0)), multiply(a, multiply(p, p)));
-}
-
-INLINE vector tanh_four(vector x, const float *c) {
-    vector end = load_splat(c + 10), one = load_splat(c + 4);
-    x = wasm_f32x4_pmin(wasm_f32x4_pmax(x, wasm_f32x4_neg(end)), end);
-    vector z = multiply(x, x), y = wasm_f32x4_div(multiply(x, polynomial(c, 5, z)), polynomial(c + 5, 5, z));
-    return wasm_f32x4_pmin(wasm_f32x4_pmax(y, wasm_f32x4_neg(one)), one);
 }
 
 static void gelu(const float *x, uint32_t n, float *y) {
@@ -99,15 +92,11 @@ static void gelu(const float *x, uint32_t n, float *y) {
         store_some(y + i, gelu_four(load_some(x + i, n - i), c), n - i);
 }
 
+/* Of one vector for each text: not worth more code. */
 static void tanh_all(const float *x, uint32_t n, float *y) {
-    static const float constants[] = {
-        MOTE_BASE_TANH_P4, MOTE_BASE_TANH_P3, MOTE_BASE_TANH_P2, MOTE_BASE_TANH_P1, 1,
-        MOTE_BASE_TANH_Q4, MOTE_BASE_TANH_Q3, MOTE_BASE_TANH_Q2, MOTE_BASE_TANH_Q1, 1,
-        MOTE_BASE_TANH_END};
-    const float *c = opaque(constants);
     ROLLED
-    for (uint32_t i = 0; i < n; i += 4)
-        store_some(y + i, tanh_four(load_some(x + i, n - i), c), n - i);
+    for (uint32_t i = 0; i < n; i++)
+        y[i] = mote_base_tanh(x[i]);
 }
 
 void mote_kernel_encoder_overlay__simd128(struct mote_kernels *table) {

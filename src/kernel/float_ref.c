@@ -113,7 +113,6 @@ static void to_f16(const float *x, uint32_t n, uint16_t *y) {
 
 void mote_kernel_light_overlay__ref(struct mote_kernels *table) {
     table->rope = rope;
-    table->add = add;
 #if !defined(MOTE_NO_DECODERS)
     table->to_f16 = to_f16;
 #endif
@@ -126,4 +125,5 @@ void mote_kernel_float_overlay__ref(struct mote_kernels *table) {
     table->dot_bf16 = dot_bf16;
     table->rms_norm = rms_norm;
     table->swiglu = swiglu;
+    table->add = add;
 }

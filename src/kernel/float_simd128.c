@@ -9,7 +9,7 @@
  *
  *     scores [32] = q [E] × keys [E][32]          values [E] += p [32] × values [32][E]
  *
- * are sixteen outputs at a time, four vectors again: add_rows. */
+ * are sixteen outputs of two queries at a time, four vectors each: add_rows. */
 #include "kernel/level.h"
 
 #if defined(__wasm_simd128__)
@@ -35,7 +35,7 @@ PART float tree(const struct lanes *sum) {
     return wasm_f32x4_extract_lane(four, 0) + wasm_f32x4_extract_lane(four, 1);
 }
 
-/* sum += w · x, n values. What is missing in the last sixteen is zero, which changes no lane: none is ever −0. */
+/* sum += w · x, n values. */
 PART void add_products(struct lanes *sum, const float *w, const float *x, uint32_t n) {
     struct lanes s = *sum;
     ROLLED
@@ -46,11 +46,8 @@ PART void add_products(struct lanes *sum, const float *w, const float *x, uint32
     }
     *sum = s;
     ROLLED
-    for (uint32_t i = 0; 4 * i < n; i++) {
-        uint32_t bytes = (n - 4 * i) * 4;
-        sum->part[i] = wasm_f32x4_add(
-            sum->part[i], wasm_f32x4_mul(load_part(w + 4 * i, bytes), load_part(x + 4 * i, bytes)));
-    }
+    for (float *lane = (float *)sum; n; n--)
+        *lane++ += *w++ * *x++;
 }
 
 /* n values of a row, from any address, as f32; room for 3 more. */
@@ -128,42 +125,62 @@ static void rms_norm(const float *x, const float *weight, uint32_t n, float eps,
 
 #endif
 
-INLINE vector plus(vector a, float b) {
-    return wasm_f32x4_add(a, wasm_f32x4_splat(b));
+INLINE vector plus(vector a, const float *b) {
+    return wasm_f32x4_add(a, load_splat(b));
 }
 
-INLINE vector times(vector a, float b) {
-    return wasm_f32x4_mul(a, wasm_f32x4_splat(b));
+INLINE vector times(vector a, const float *b) {
+    return wasm_f32x4_mul(a, load_splat(b));
 }
 
 /* mote_base_exp on each lane, operation by operation. */
 PART vector exp_lanes(vector x) {
-    x = wasm_f32x4_pmax(x, wasm_f32x4_splat(MOTE_BASE_EXP_MIN));
-    x = wasm_f32x4_pmin(x, wasm_f32x4_splat(MOTE_BASE_EXP_MAX));
-    vector shifted = plus(times(x, MOTE_BASE_EXP_LOG2E), MOTE_BASE_EXP_ROUND);
-    vector n = plus(shifted, -MOTE_BASE_EXP_ROUND);
-    vector r = wasm_f32x4_sub(x, times(n, MOTE_BASE_EXP_LN2_HI));
-    r = wasm_f32x4_sub(r, times(n, MOTE_BASE_EXP_LN2_LO));
-    vector p = plus(times(r, MOTE_BASE_EXP_C6), MOTE_BASE_EXP_C5);
-    p = plus(wasm_f32x4_mul(p, r), MOTE_BASE_EXP_C4);
-    p = plus(wasm_f32x4_mul(p, r), MOTE_BASE_EXP_C3);
-    p = plus(wasm_f32x4_mul(p, r), MOTE_BASE_EXP_C2);
-    p = plus(wasm_f32x4_add(wasm_f32x4_mul(p, wasm_f32x4_mul(r, r)), r), 1.0f);
-    vector low = wasm_i32x4_sub(shifted, wasm_f32x4_splat(MOTE_BASE_EXP_ROUND)),
-           half = wasm_i32x4_shr(low, 1);
-    vector rest = wasm_i32x4_sub(low, half), bias = wasm_i32x4_splat(127);
-    p = wasm_f32x4_mul(p, wasm_i32x4_shl(wasm_i32x4_add(half, bias), 23));
-    return wasm_f32x4_mul(p, wasm_i32x4_shl(wasm_i32x4_add(rest, bias), 23));
+    static const float constants[] = {MOTE_BASE_EXP_MIN,
+                                      MOTE_BASE_EXP_MAX,
+                                      MOTE_BASE_EXP_LOG2E,
+                                      MOTE_BASE_EXP_ROUND,
+                                      -MOTE_BASE_EXP_ROUND,
+                                      MOTE_BASE_EXP_LN2_HI,
+                                      MOTE_BASE_EXP_LN2_LO,
+                                      MOTE_BASE_EXP_C6,
+                                      MOTE_BASE_EXP_C5,
+                                      MOTE_BASE_EXP_C4,
+                                      MOTE_BASE_EXP_C3,
+                                      MOTE_BASE_EXP_C2,
+                                      1};
+    const float *c = opaque(constants);
+    x = wasm_f32x4_pmin(wasm_f32x4_pmax(x, load_splat(c)), load_splat(c + 1));
+    vector shifted = plus(times(x, c + 2), c + 3), n = plus(shifted, c + 4), one = load_splat(c + 12);
+    vector r = wasm_f32x4_sub(wasm_f32x4_sub(x, times(n, c + 5)), times(n, c + 6));
+    vector p = plus(times(r, c + 7), c + 8);
+    UNROLL
+    for (int i = 9; i < 12; i++)
+        p = plus(wasm_f32x4_mul(p, r), c + i);
+    p = wasm_f32x4_add(wasm_f32x4_add(wasm_f32x4_mul(p, wasm_f32x4_mul(r, r)), r), one);
+    vector low = wasm_i32x4_sub(shifted, load_splat(c + 3)), half = wasm_i32x4_shr(low, 1);
+    p = wasm_f32x4_mul(p, wasm_i32x4_add(wasm_i32x4_shl(half, 23), one));
+    return wasm_f32x4_mul(p, wasm_i32x4_add(wasm_i32x4_shl(wasm_i32x4_sub(low, half), 23), one));
 }
 
 static void swiglu(const float *gate, const float *up, uint32_t n, float *y) {
+    static const float one = 1;
     ROLLED
     for (uint32_t i = 0; i < n; i += 4) {
         uint32_t bytes = (n - i) * 4;
         vector z = load_part(gate + i, bytes),
-               silu = wasm_f32x4_div(z, plus(exp_lanes(wasm_f32x4_neg(z)), 1.0f));
+               silu = wasm_f32x4_div(z, plus(exp_lanes(wasm_f32x4_neg(z)), &one));
         store_part(y + i, wasm_f32x4_mul(silu, load_part(up + i, bytes)), n - i);
     }
+}
+
+static void add(const float *a, const float *b, uint32_t n, float *y) {
+    uint32_t i = 0;
+    ROLLED
+    for (; i + 4 <= n; i += 4)
+        store(y + i, wasm_f32x4_add(load(a + i), load(b + i)));
+    ROLLED
+    for (; i < n; i++)
+        y[i] = a[i] + b[i];
 }
 
 /* ---- attention ---- */
@@ -209,20 +226,32 @@ PART void unpack(mote_kv_type type, const uint8_t *page, uint32_t head_dim, uint
                    page + l.value_scales + (uint64_t)t * l.n_scales * 2, 1, to);
 }
 
-/* out [16] = begin + Σ left[i] · row i of right, in order */
-PART void add_rows(const struct lanes *begin, const float *left, const float *right, uint32_t stride,
-                   uint32_t n, float scale, float *out) {
-    struct lanes sum = *begin;
+/* For two queries, to [16] = to · keep + Σ left[i] · row i of right, in order. Both may be the same. */
+struct task {
+    float *to;
+    const float *left;
+    float keep;
+};
+
+PART void add_rows(const struct task task[2], const float *right, uint32_t stride, uint32_t n) {
+    const float *left0 = task[0].left, *left1 = task[1].left;
+    vector sum[2][4];
+    UNROLL
+    for (int j = 0; j < 8; j++)
+        sum[j / 4][j % 4] = times(load(task[j / 4].to + j % 4 * 4), &task[j / 4].keep);
     ROLLED
     for (uint32_t i = 0; i < n; i++, right += stride) {
-        vector each = load_splat(left + i);
+        vector a = load_splat(left0 + i), b = load_splat(left1 + i);
         UNROLL
-        for (int j = 0; j < 4; j++)
-            sum.part[j] = wasm_f32x4_add(sum.part[j], wasm_f32x4_mul(each, load(right + 4 * j)));
+        for (int j = 0; j < 4; j++) {
+            vector row = load(right + 4 * j);
+            sum[0][j] = wasm_f32x4_add(sum[0][j], wasm_f32x4_mul(a, row));
+            sum[1][j] = wasm_f32x4_add(sum[1][j], wasm_f32x4_mul(b, row));
+        }
     }
     UNROLL
-    for (int j = 0; j < 4; j++)
-        store(out + 4 * j, scale == 1 ? sum.part[j] : times(sum.part[j], scale));
+    for (int j = 0; j < 8; j++)
+        store(task[j / 4].to + j % 4 * 4, sum[j / 4][j % 4]);
 }
 
 /* The greater of a and b, a where they cannot be compared. */
@@ -230,9 +259,13 @@ INLINE vector greater(vector a, vector b) {
     return wasm_f32x4_pmax(a, b);
 }
 
-/* Scores p [32], of which n count, become weights; what the sums before are to be multiplied with. */
-PART float soften(float *p, uint32_t n, float *max) {
-    vector old = wasm_f32x4_splat(*max), top[4];
+/* Products p [32], of which n count, become scores and then weights, which are added to `sum`; what the sums before
+ * are to be multiplied with. */
+PART float soften(float *p, uint32_t n, const float *scale, float *max, float *sum) {
+    vector old = load_splat(max), top[4];
+    ROLLED
+    for (uint32_t t = 0; t < PAGE; t += 4)
+        store(p + t, times(load(p + t), scale));
     ROLLED
     for (uint32_t t = n; t < PAGE; t++)
         p[t] = -__builtin_inff();
@@ -250,31 +283,42 @@ PART float soften(float *p, uint32_t n, float *max) {
     for (uint32_t t = n; t < PAGE; t++)
         p[t] = 0;
     *max = most;
-    return wasm_f32x4_extract_lane(exp_lanes(wasm_f32x4_splat(change)), 0);
-}
-
-/* Query i over a page of f32, which begins `at` positions behind the call's first. */
-PART void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32_t at, const float *keys,
-                     const float *values, uint32_t n) {
-    uint32_t padded = (a->head_dim + LANES - 1) / LANES * LANES;
-    const struct lanes none = {0};
-    const float *query = a->query + (uint64_t)i * padded;
-    float p[PAGE], *value = a->value + (uint64_t)i * padded, *sum = a->sum + (uint64_t)i * LANES;
-    add_rows(&none, query, keys, PAGE, a->head_dim, a->scale, p);
-    add_rows(&none, query, keys + LANES, PAGE, a->head_dim, a->scale, p + LANES);
-    if (mote_kernel_is_near(a)) mote_kernel_hide(a, i, at, n, p);
-    float keep = soften(p, n, a->max + i);
+    change = wasm_f32x4_extract_lane(exp_lanes(wasm_f32x4_splat(change)), 0);
     ROLLED
     for (int j = 0; j < LANES; j += 4)
-        store(sum + j,
-              wasm_f32x4_add(wasm_f32x4_add(times(load(sum + j), keep), load(p + j)), load(p + LANES + j)));
-    for (uint32_t e = 0; e < padded; e += LANES) {
-        struct lanes begin;
-        UNROLL
-        for (int j = 0; j < 4; j++)
-            begin.part[j] = times(load(value + e + 4 * j), keep);
-        add_rows(&begin, p, values + e, padded, n, 1, value + e);
+        store(sum + j, wasm_f32x4_add(wasm_f32x4_add(times(load(sum + j), &change), load(p + j)),
+                                      load(p + LANES + j)));
+    return change;
+}
+
+/* Queries i and, where `more`, i + 1 over a page of f32, which begins `at` positions behind the call's first; one
+ * query alone is taken twice. */
+PART void attend_two(const struct mote_kernel_attention *a, uint32_t i, uint32_t more, uint32_t at,
+                     const float *keys, uint32_t n) {
+    uint32_t padded = (a->head_dim + LANES - 1) / LANES * LANES;
+    float p[2][PAGE];
+    struct task task[2];
+    ROLLED
+    for (uint32_t t = 0; t < 2 * PAGE; t += 4) /* which needs no call */
+        store(p[0] + t, splat(0));
+    ROLLED
+    for (uint32_t c = 0; c < 2; c++)
+        task[c] = (struct task){p[c], a->query + (uint64_t)(i + c * more) * padded, 1};
+    for (uint32_t t = 0; t < PAGE; t += LANES, task[0].to += LANES, task[1].to += LANES)
+        add_rows(task, keys + t, PAGE, a->head_dim);
+    ROLLED
+    for (uint32_t c = 0; c < 2; c++) {
+        uint32_t q = i + c * more;
+        float *weights = p[c * more];
+        task[c].to = a->value + (uint64_t)q * padded;
+        task[c].left = weights;
+        if (mote_kernel_is_near(a) && c <= more) mote_kernel_hide(a, q, at, n, weights);
+        task[c].keep =
+            c > more ? task[0].keep : soften(weights, n, &a->scale, a->max + q, a->sum + (uint64_t)q * LANES);
     }
+    keys += (uint64_t)a->head_dim * PAGE;
+    for (uint32_t e = 0; e < padded; e += LANES, task[0].to += LANES, task[1].to += LANES)
+        add_rows(task, keys + e, padded, n);
 }
 
 PART void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
@@ -286,8 +330,8 @@ PART void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint3
             unpack(type, *pages, a->head_dim, n_seen, a->page);
             page = a->page;
         }
-        for (uint32_t i = first; i < first + n; i++)
-            attend_one(a, i, at, page, page + (uint64_t)a->head_dim * PAGE, n_seen);
+        for (uint32_t i = 0; i < n; i += 2)
+            attend_two(a, first + i, i + 1 < n, at, page, n_seen);
     }
 }
 
@@ -320,6 +364,7 @@ void mote_kernel_float_overlay__simd128(struct mote_kernels *table) {
     table->dot_f16 = dot_f16;
     table->dot_bf16 = dot_bf16;
     table->swiglu = swiglu;
+    table->add = add;
     table->attend[MOTE_KV_F32] = attend_f32;
 #if !defined(MOTE_NO_DECODERS)
     table->rms_norm = rms_norm;

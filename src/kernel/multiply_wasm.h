@@ -16,7 +16,8 @@
  *
  *     Σ w·x = Σ (w ^ sign)·|x| + Σ |x| over the negative x          sign: all bits where x < 0
  *
- * for every w, −128 too. The last sum is the column's: that type's correction.
+ * for every w, −128 too. The last sum is the column's: that type's correction. Engines on processors that have the
+ * instruction take weights up to 255 as they are; whether this one does is asked once for each call.
  *
  * PLAIN. Four weights of two rows, widened to words, times four activations of a column as words, twice: a
  * lane has two products of a row. The two lanes of a row come together after the group.
@@ -33,17 +34,25 @@ enum {
     STEPS = 2, /* of four values, in one turn of the loop */
     ROWS = MOTE_KERNEL_ROWS,
     WIDE = 128, /* the offset whose weights pass 127 */
+#if defined(MOTE_NO_DECODERS)
+    FETCHES = 0, /* panels that lie one behind the other, a machine follows by itself */
+#else
+    FETCHES = 1,
+#endif
 };
+
+#if RELAXED
+typedef int8_t activation;
+#else
+typedef int16_t activation;
+#endif
 
 /* Four columns, up to 512 values of them. */
 struct columns {
-    const int8_t *q[COLUMNS];
+    activation x[COLUMNS][BLOCK];
     float d[COLUMNS][GROUPS];
     float d_sum[COLUMNS][GROUPS]; /* d · Σx */
     int32_t correction[COLUMNS][GROUPS];
-#if !RELAXED
-    int16_t words[COLUMNS][BLOCK];
-#endif
 };
 
 /* idot of rows × columns, begun with what the columns bring. */
@@ -56,11 +65,7 @@ struct sums {
 
 struct places {
     const uint8_t *w;
-#if RELAXED
-    const int8_t *x[COLUMNS];
-#else
-    const int16_t *x;
-#endif
+    const activation *x;
 };
 
 #if RELAXED
@@ -91,7 +96,7 @@ INLINE void add_four(struct sums *sums, const struct places *at, int step, int w
     }
     UNROLL
     for (int c = 0; c < COLUMNS; c++) {
-        vector v = load_splat(at->x[c] + 4 * step), magnitude = hidden(wasm_i8x16_abs(v)),
+        vector v = load_splat(at->x + c * BLOCK + 4 * step), magnitude = hidden(wasm_i8x16_abs(v)),
                positive = wasm_i8x16_eq(v, magnitude);
         UNROLL
         for (int r = 0; r < QUADS; r++) {
@@ -101,13 +106,6 @@ INLINE void add_four(struct sums *sums, const struct places *at, int step, int w
                         : wasm_i32x4_relaxed_dot_i8x16_i7x16_add(v, row[r], *sum);
         }
     }
-}
-
-INLINE void move_on(struct places *at) {
-    at->w += STEPS * 4 * ROWS;
-    UNROLL
-    for (int c = 0; c < COLUMNS; c++)
-        at->x[c] += STEPS * 4;
 }
 
 #else
@@ -139,11 +137,6 @@ INLINE void add_four(struct sums *sums, const struct places *at, int step, int w
     }
 }
 
-INLINE void move_on(struct places *at) {
-    at->w += STEPS * 4 * ROWS;
-    at->x += STEPS * 4;
-}
-
 #endif
 
 /* The rows from `row` on of a panel, over the values [first, first + n) of a row. */
@@ -162,23 +155,17 @@ INLINE void add_group(struct sums *sums, struct places *at, uint32_t group, int 
         UNROLL
         for (int step = 0; step < STEPS; step++)
             add_four(sums, at, step, wide, seven);
-        move_on(at);
+        at->w += STEPS * 4 * ROWS;
+        at->x += STEPS * 4;
     }
 }
 
 PART void tile(struct piece *piece, const struct columns *x, uint32_t group, int has_min, int wide) {
-    static const uint32_t sevens[4] = {0x7f7f7f7f, 0x7f7f7f7f, 0x7f7f7f7f, 0x7f7f7f7f};
+    static const uint32_t seven = 0x7f7f7f7f;
     uint64_t at_scale = (uint64_t)piece->first / group * ROWS + piece->row;
     const float *scale = piece->panel->scale + at_scale, *min = piece->panel->min + at_scale;
-    struct places at = {.w = piece->panel->q + (uint64_t)piece->first * ROWS + 4 * piece->row};
+    struct places at = {.w = piece->panel->q + (uint64_t)piece->first * ROWS + 4 * piece->row, .x = x->x[0]};
     vector acc[QUADS][COLUMNS];
-#if RELAXED
-    UNROLL
-    for (int c = 0; c < COLUMNS; c++)
-        at.x[c] = x->q[c];
-#else
-    at.x = x->words[0];
-#endif
     UNROLL
     for (int i = 0; i < QUADS * COLUMNS; i++)
         acc[i / COLUMNS][i % COLUMNS] =
@@ -186,12 +173,12 @@ PART void tile(struct piece *piece, const struct columns *x, uint32_t group, int
     for (uint32_t g = 0; g < piece->n / group; g++, scale += ROWS, min += ROWS) {
         struct sums sums;
         ROLLED
-        for (uint32_t i = 0; i < piece->step; i += 64)
+        for (uint32_t i = 0; FETCHES && i < piece->step; i += 64)
             (void)*(const volatile uint8_t *)(piece->ahead + i);
-        piece->ahead += piece->step;
+        if (FETCHES) piece->ahead += piece->step;
         begin(&sums, x, g);
         if (RELAXED && wide)
-            add_group(&sums, &at, group, 1, load(opaque(sevens)));
+            add_group(&sums, &at, group, 1, load_splat(opaque(&seven)));
         else
             add_group(&sums, &at, group, 0, splat(0));
         UNROLL
@@ -215,6 +202,14 @@ PART void tile(struct piece *piece, const struct columns *x, uint32_t group, int
 }
 
 #if RELAXED
+/* Whether weights of this offset have to be kept below 128: dots with 255 show it. */
+INLINE int is_wide(int32_t offset) {
+    vector most = wasm_i8x16_splat(offset - 1), all = wasm_i8x16_splat(2 * offset - 1);
+    int32_t dot =
+        wasm_i32x4_extract_lane(wasm_i32x4_relaxed_dot_i8x16_i7x16_add(most, all, splat(offset)), 0);
+    return offset == WIDE && dot != WIDE + 4 * 127 * 255;
+}
+
 /* Σ|x| over the negative x of each of n blocks of 32, at most four. */
 SMALL vector negatives(const int8_t *q, uint32_t n) {
     vector sum[4] = {0};
@@ -236,11 +231,10 @@ SMALL void put_groups(const struct mote_base_type_info *info, struct columns *x,
 
 /* Column c of four: the values [first, first + n) of a column of x. */
 SMALL void prepare(const struct mote_base_type_info *info, const struct mote_kernel_x8 *x, uint64_t k,
-                   uint64_t column, uint32_t first, uint32_t n, struct columns *to, int c) {
+                   uint64_t column, uint32_t first, uint32_t n, int wide, struct columns *to, int c) {
     const int8_t *q = x->q + column * k + first;
     const float *d = x->scale + (column * k + first) / 32;
     const int16_t *sum = x->sum + (column * k + first) / 16;
-    to->q[c] = q;
     ROLLED
     for (uint32_t i = 0; i < n; i += 128, d += 4, sum += 8) {
         uint32_t bytes = (n - i) / 8; /* that remain of d, and as many of sum */
@@ -253,15 +247,18 @@ SMALL void prepare(const struct mote_base_type_info *info, const struct mote_ker
             put_groups(info, to, c, i / 16 + 4, wasm_i32x4_shuffle(four, four, 2, 2, 3, 3),
                        wasm_i32x4_extend_high_i16x8(eight));
         }
+        (void)wide;
 #if RELAXED
-        if (info->offset == WIDE)
-            store(&to->correction[c][i / 32], negatives(q + i, n - i < 128 ? (n - i) / 32 : 4));
+        if (wide) store(&to->correction[c][i / 32], negatives(q + i, n - i < 128 ? (n - i) / 32 : 4));
 #endif
     }
-#if !RELAXED
     ROLLED
+#if RELAXED
+    for (uint32_t i = 0; i < n; i += 16)
+        store(&to->x[c][i], load(q + i));
+#else
     for (uint32_t i = 0; i < n; i += 8)
-        store(&to->words[c][i], wasm_i16x8_load8x8(q + i));
+        store(&to->x[c][i], wasm_i16x8_load8x8(q + i));
 #endif
 }
 
@@ -269,23 +266,28 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
                      uint32_t n_panels, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
                      float *y, uint64_t y_stride, struct mote_kernel_ahead ahead) {
     struct columns columns;
-    struct piece piece = {.ahead = ahead.bytes};
-    uint32_t step = (uint32_t)(ahead.n / (k / info->group * n_panels * (ROWS / (4 * QUADS))));
+#if RELAXED
+    int wide = is_wide(info->offset);
+#else
+    int wide = 0;
+#endif
+    struct piece piece = {.ahead = FETCHES ? ahead.bytes : NULL};
+    uint32_t step = !FETCHES ? 0 : (uint32_t)(ahead.n / (k / info->group * n_panels * (ROWS / (4 * QUADS))));
     for (uint32_t first = 0; first < k; first += BLOCK) {
         for (uint32_t t = 0; t < n_columns; t += COLUMNS) {
             piece.first = first;
             piece.n = k - first < BLOCK ? k - first : BLOCK;
-            piece.step = t ? 0 : step;
+            piece.step = FETCHES && !t ? step : 0;
             ROLLED
             for (int c = 0; c < COLUMNS; c++) {
                 uint32_t column = t + (uint32_t)c < n_columns ? t + (uint32_t)c : n_columns - 1;
-                prepare(info, x, k, column, first, piece.n, &columns, c);
+                prepare(info, x, k, column, first, piece.n, wide, &columns, c);
                 piece.y[c] = y + column * y_stride;
             }
             for (uint32_t row = 0; row < n_panels * ROWS; row += 4 * QUADS) {
                 piece.panel = &panels[row / ROWS];
                 piece.row = row % ROWS;
-                tile(&piece, &columns, info->group, info->has_min, info->offset == WIDE);
+                tile(&piece, &columns, info->group, info->has_min, wide);
                 ROLLED
                 for (int c = 0; c < COLUMNS; c++)
                     piece.y[c] += 4 * QUADS;

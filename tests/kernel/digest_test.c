@@ -55,7 +55,7 @@ static void add_attention(const struct mote_kernels *kernels, int type, const fl
     static float query[QUERIES * PADDED], value[QUERIES * PADDED], sum[QUERIES * 16], max[QUERIES];
     static float page[MOTE_KERNEL_TOGETHER * (E + PADDED) * MOTE_KERNEL_PAGE], out[E];
     static uint8_t pages[3][BYTES] __attribute__((aligned(64)));
-    struct mote_kernel_attention a = {E, 0.1f, query, value, sum, max, page, {pages, pages}};
+    struct mote_kernel_attention a = {E, 0.1f, query, value, sum, max, page, .next = {pages, pages}};
     assert_true(mote_kernel_page_bytes((mote_kv_type)type, E) <= BYTES);
     for (uint32_t t = 0; t < DEPTH; t++)
         kernels->keep[type](x + t * E, z + t * E, E, t % MOTE_KERNEL_PAGE, pages[t / MOTE_KERNEL_PAGE]);
