@@ -325,6 +325,11 @@ static void to_f16(const float *x, uint32_t n, uint16_t *y) {
     }
 }
 
+static void from_f16(const void *x, uint32_t n, float *y) {
+    for (uint32_t i = 0; i < n; i += WIDTH)
+        store_floats(y + i, load_some(F16, (const uint8_t *)x + (uint64_t)i * HALF_BYTES, n - i), n - i);
+}
+
 /* Pairs (i, i + half) of one head. */
 INLINE void rotate_halves(float *x, uint32_t half, const float *cos, const float *sin) {
     for (uint32_t i = 0; i < half; i += WIDTH) {
@@ -377,6 +382,7 @@ static void overlay(struct mote_kernels *table) {
     table->swiglu = swiglu;
     table->add = add;
     table->to_f16 = to_f16;
+    table->from_f16 = from_f16;
     table->layer_norm = layer_norm;
     table->gelu = gelu;
     table->tanh = tanh_all;

@@ -103,6 +103,12 @@ static void add(const float *a, const float *b, uint32_t n, float *y) {
         y[i] = a[i] + b[i];
 }
 
+static void from_f16(const void *x, uint32_t n, float *y) {
+    const uint8_t *bytes = x;
+    for (uint32_t i = 0; i < n; i++, bytes += 2)
+        y[i] = mote_base_f32_from_f16((uint16_t)(bytes[0] | bytes[1] << 8));
+}
+
 #if !defined(MOTE_NO_DECODERS)
 static void to_f16(const float *x, uint32_t n, uint16_t *y) {
     for (uint32_t i = 0; i < n; i++)
@@ -113,6 +119,7 @@ static void to_f16(const float *x, uint32_t n, uint16_t *y) {
 
 void mote_kernel_light_overlay__ref(struct mote_kernels *table) {
     table->rope = rope;
+    table->from_f16 = from_f16;
 #if !defined(MOTE_NO_DECODERS)
     table->to_f16 = to_f16;
 #endif

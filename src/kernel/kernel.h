@@ -199,6 +199,7 @@ struct mote_kernels {
     void (*gelu)(const float *x, uint32_t n, float *y); /* y = x · (1 + erf(x / √2)) / 2; y may alias */
     void (*tanh)(const float *x, uint32_t n, float *y); /* y may alias */
     void (*to_f16)(const float *x, uint32_t n, uint16_t *y);
+    void (*from_f16)(const void *x, uint32_t n, float *y); /* x at any address */
     /* Writes one position's key and value [E] into place `at` < 32 of a page, by mote_kv_type. */
     mote_kernel_keep *keep[MOTE_KERNEL_KV];
     mote_kernel_attend *attend[MOTE_KERNEL_KV];

@@ -12,7 +12,7 @@
 void mote_kernel_product_overlay__ref(struct mote_kernels *table);
 /* dots, norm, rope, swiglu, add, to_f16; attention is overlaid with them elsewhere */
 void mote_kernel_float_overlay__ref(struct mote_kernels *table);
-/* of those, what takes little time: rope, to_f16 */
+/* of those, what takes little time: rope, to_f16, from_f16 */
 void mote_kernel_light_overlay__ref(struct mote_kernels *table);
 /* keep, attend, attend_end; and all but attend */
 void mote_kernel_attend_overlay__ref(struct mote_kernels *table);

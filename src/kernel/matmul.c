@@ -270,15 +270,18 @@ void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_ke
     }
 }
 
-static void row_float(const struct mote_kernel_weight *w, const uint8_t *data, float *y) {
+static void row_float(const struct mote_kernels *kernels, const struct mote_kernel_weight *w,
+                      const uint8_t *data, float *y) {
     if (w->type == MOTE_TYPE_F32) {
         memcpy(y, data, w->k * sizeof *y);
         return;
     }
-    for (uint32_t i = 0; i < w->k; i++, data += 2) {
-        uint16_t bits = (uint16_t)(data[0] | data[1] << 8);
-        y[i] = w->type == MOTE_TYPE_F16 ? mote_base_f32_from_f16(bits) : mote_base_f32_from_bf16(bits);
+    if (w->type == MOTE_TYPE_F16) {
+        kernels->from_f16(data, w->k, y);
+        return;
     }
+    for (uint32_t i = 0; i < w->k; i++, data += 2)
+        y[i] = mote_base_f32_from_bf16((uint16_t)(data[0] | data[1] << 8));
 }
 
 void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row,
@@ -286,7 +289,7 @@ void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kerne
     const struct mote_base_type_info *info = mote_base_type_describe(w->type);
     const uint8_t *data = w->data + row * w->row_bytes;
     if (!info->group) {
-        row_float(w, data, y);
+        row_float(kernels, w, data, y);
         return;
     }
     struct scratch scratch = lay_out(work, w->k);
@@ -294,9 +297,12 @@ void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kerne
         uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
         uint64_t at = (uint64_t)column / info->elements * info->bytes;
         kernels->decode[w->type](data + at, n / info->elements, scratch.rows, scratch.scale, scratch.min);
-        for (uint32_t i = 0; i < n; i++) {
-            float value = scratch.scale[i / info->group] * (float)scratch.rows[i];
-            y[column + i] = info->has_min ? value - scratch.min[i / info->group] : value;
+        for (uint32_t i = 0; i < n; i += 16) {
+            float scale = scratch.scale[i / info->group], *to = y + column + i;
+            for (uint32_t j = 0; j < 16; j++)
+                to[j] = scale * (float)scratch.rows[i + j];
+            for (uint32_t j = 0; j < 16 && info->has_min; j++)
+                to[j] = to[j] - scratch.min[i / info->group];
         }
     }
 }

@@ -203,12 +203,31 @@ static void check_to_f16(uint32_t n, uint32_t awkward) {
     guard_close(&x_guard);
 }
 
+static void check_from_f16(uint32_t n, uint32_t awkward) {
+    struct guard x_guard, y_guard;
+    uint8_t *x = guard_open(&x_guard, n * sizeof(uint16_t));
+    uint16_t bits = (uint16_t)(awkward * 0x2f35);
+    for (uint32_t i = 0; i < n; i++, bits = (uint16_t)(bits + 0x101)) /* infinities, NaN and subnormals too */
+        memcpy(x + 2 * i, &bits, sizeof bits);
+    FOR_EACH_TABLE(table, cpu) {
+        float *y = guard_open(&y_guard, n * sizeof *y);
+        each.table.from_f16(x, n, y);
+        for (uint32_t i = 0; i < n; i++) {
+            memcpy(&bits, x + 2 * i, sizeof bits);
+            assert_true(same_float(y[i], mote_base_f32_from_f16(bits)));
+        }
+        guard_close(&y_guard);
+    }
+    guard_close(&x_guard);
+}
+
 static void norm_swiglu_add_and_f16_are_the_same_everywhere(void **state) {
     (void)state;
     for_sizes(check_rms_norm);
     for_sizes(check_swiglu);
     for_sizes(check_add);
     for_sizes(check_to_f16);
+    for_sizes(check_from_f16);
 }
 
 /* Lanes of exp against mote_base_exp, seen through swiglu with up = 1 on many bit patterns. */
