@@ -182,6 +182,8 @@ interface Plan {
     shape: ContextShape;
     contextBytes: number;
     needed: number;
+    /** The beginning of memory as the module's start leaves it, constant data unpacked: what takes it a while. */
+    begun: Uint8Array;
 }
 
 /** A module, with memory that several threads share or not, as is wanted where it may be either. */
@@ -214,6 +216,7 @@ async function planMemory(args: LoadArgs, image: Image): Promise<Plan> {
         const choice = choose(abilities, args.threads, needed, args.module, image.encoder);
         const { module, limits } = await compile(args.modules[choice.module], choice.module);
         const engine = new Engine(module, makeMemory(limits, 2 * image.head.length + GROWTH / 2), limits.wide);
+        const begun = engine.bytes(0, limits.initial * PAGE).slice();
         const address = engine.take(image.head.length);
         engine.bytes(address, image.head.length).set(withoutFactors(image.head));
         // A directory that cannot be walked is not sound: the engine says why, and must not look beyond what is there.
@@ -234,7 +237,7 @@ async function planMemory(args: LoadArgs, image: Image): Promise<Plan> {
         if (args.memoryLimit !== undefined && needed > args.memoryLimit) {
             throw new MoteError("memory", `the model needs ${needed} bytes, the limit given is ${args.memoryLimit}`, { needed, available: args.memoryLimit });
         }
-        if (limits.wide || needed <= LIMIT32) return { choice, module, limits, shape, contextBytes, needed };
+        if (limits.wide || needed <= LIMIT32) return { choice, module, limits, shape, contextBytes, needed, begun };
         if (args.module) throw new MoteError("memory", `the model needs ${needed} bytes, ${args.module} addresses ${LIMIT32}`, { needed, available: LIMIT32 });
     }
 }
@@ -253,6 +256,7 @@ function instantiate(plan: Plan): Engine {
             room = room > ROOM ? Math.floor(room / 8) : 0;
         }
     }
+    new Uint8Array(memory.buffer).set(plan.begun);
     const engine = new Engine(plan.module, memory, limits.wide);
     if (!grow(memory, limits, needed)) throw noMemory(needed, most(memory, limits, needed));
     return engine;
