@@ -86,7 +86,7 @@ $(1)-o := $$(WASM_C:%.c=$$(BUILD)/wasm/$(1)/%.o)
 $$(BUILD)/wasm/$(1)/%.o: %.c tools/wasm.mk
 	@mkdir -p $$(@D)
 	$$(WASM_CC) $$(wasm-cflags) $$($(1)-cflags) $$(if $$(filter $$(WASM_RELAXED),$$<),$$($(1)-relaxed)) -fvisibility=$$(if $$(filter host/%,$$<),default,hidden) \
-		$$(if $$(filter $$(WASM_APART),$$<),-fno-builtin,-flto -mllvm -inline-threshold=-25) $$(if $$(filter src/kernel/multiply_%,$$<),-O3,-Oz) \
+		$$(if $$(filter $$(WASM_APART),$$<),-fno-builtin,-flto -mllvm -inline-threshold=-25) $$(if $$(filter src/kernel/multiply_%,$$<),-O2,-Oz) \
 		$$(DEPEND) -c -o $$@ $$<
 $$(BUILD)/wasm/$(1).linked: $$($(1)-o)
 	@echo link $(1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memory.h: the four functions a freestanding C program must be given. The core is closed but for these.
+ * memory.h: the four functions a freestanding C program must be given, and asking for memory beforehand. The core is
+ * closed but for these.
  * A freestanding compiler takes the plain names for calls and nothing else; by their __builtin_ names a copy
  * of a few bytes becomes the one instruction it is. */
 #ifndef MOTE_BASE_MEMORY_H
@@ -19,5 +20,14 @@ int memcmp(const void *a, const void *b, size_t n);
 #define memset  __builtin_memset
 #define memcmp  __builtin_memcmp
 #endif
+
+/* Asks the cache for what will be read soon; WebAssembly has no word for it. */
+static inline void mote_base_prefetch(const void *place) {
+#if defined(__wasm__)
+    (void)place;
+#else
+    __builtin_prefetch(place);
+#endif
+}
 
 #endif

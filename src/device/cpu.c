@@ -90,11 +90,21 @@ static void norm(void *argument, uint32_t i, uint32_t worker) {
 
 #endif
 
+/* Whether the rows of an operation see only what is near. */
+static int is_near(const struct mote_program_op *op) {
+#if defined(MOTE_NO_ENCODERS)
+    (void)op;
+    return 0;
+#else
+    return op->near;
+#endif
+}
+
 static void rope(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
     const struct mote_model_rope *r = &d->config->rope;
-    uint64_t at = ((uint64_t)s->first_row + i) * (r->n_rot / 2);
+    uint64_t at = ((uint64_t)s->first_row + i + (is_near(s->op) ? d->n_rows : 0)) * (r->n_rot / 2);
     (void)worker;
     d->kernels.rope(row_of(s, s->op->out, i), d->program->width[s->op->out] / d->config->n_head_dim,
                     d->config->n_head_dim, r->n_rot, r->style, d->cosine + at, d->sine + at);
@@ -108,8 +118,6 @@ static void swiglu(void *argument, uint32_t i, uint32_t worker) {
                       row_of(s, s->op->out, i));
 }
 
-#if !defined(MOTE_NO_DECODERS)
-
 static void add(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
@@ -117,6 +125,8 @@ static void add(void *argument, uint32_t i, uint32_t worker) {
     d->kernels.add(row_of(s, s->op->a, i), row_of(s, s->op->b, i), d->program->width[s->op->out],
                    row_of(s, s->op->out, i));
 }
+
+#if !defined(MOTE_NO_DECODERS)
 
 static void select_row(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
@@ -168,6 +178,15 @@ static void add_norm(void *argument, uint32_t i, uint32_t worker) {
     (void)worker;
     d->kernels.add(row_of(s, s->op->a, i), row_of(s, s->op->b, i), width, out);
     d->kernels.layer_norm(out, floats(s->op->weight), floats(s->op->bias), width, d->config->norm_eps, out);
+}
+
+static void multiply_rows(void *argument, uint32_t i, uint32_t worker) {
+    struct step *s = argument;
+    const float *a = row_of(s, s->op->a, i), *b = row_of(s, s->op->b, i);
+    float *out = row_of(s, s->op->out, i);
+    (void)worker;
+    for (uint32_t j = 0; j < s->device->program->width[s->op->out]; j++)
+        out[j] = a[j] * b[j];
 }
 
 /* Piece i: a sequence, or a row where there is no pooling. MEAN adds the rows in order. */
@@ -281,13 +300,14 @@ static uint64_t attention_work(const struct mote_device_cpu *d, uint8_t *work,
     uint64_t e = d->config->n_head_dim, padded = (e + 15) / 16 * 16, n = d->most_queries;
     float *at = (float *)(void *)work;
     *a = (struct mote_kernel_attention){.head_dim = (uint32_t)e, .scale = 1 / __builtin_sqrtf((float)e)};
-    uint64_t sizes[] = {TOGETHER * MOTE_DEVICE_PAGE * (e + padded), n * padded, n * padded, n * 16, n};
-    float **const parts[] = {&a->page, &a->query, &a->value, &a->sum, &a->max};
+    uint64_t sizes[] = {TOGETHER * MOTE_DEVICE_PAGE * (e + padded), n * padded, n * padded, n * 16, n, n};
+    float *position = NULL, **const parts[] = {&a->page, &a->query, &a->value, &a->sum, &a->max, &position};
     uint64_t used = 0;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         if (work) *parts[i] = at + used;
         used += (sizes[i] + 15) / 16 * 16;
     }
+    a->position = (uint32_t *)(void *)position;
     return used * sizeof(float);
 }
 
@@ -325,6 +345,14 @@ static float *query_of(const struct step *s, const struct attending *p, enum mot
            ((uint64_t)p->first_head + kv * p->n_shared + q % p->n_shared) * s->device->config->n_head_dim;
 }
 
+/* How far row j of the piece sees, up to the end of pages from `at` on; 0 where it sees nothing of them. */
+static uint32_t seen_of(const struct attending *p, uint32_t j, uint32_t at, uint32_t end) {
+    const struct mote_device_row *row = &p->rows[j];
+    uint32_t reach = p->a.reach;
+    if (reach && (row->position + reach <= at || row->position >= end - 1 + reach)) return 0;
+    return row->n_seen < end ? row->n_seen : end;
+}
+
 /* All queries of the piece over the n pages from the one of position `at` on. While a kv head's are read, an
  * equal share of those that follow is asked for, in the order in which they lie in memory. */
 static void attend_pages(const struct step *s, struct attending *p, uint32_t at, uint32_t n) {
@@ -332,6 +360,7 @@ static void attend_pages(const struct step *s, struct attending *p, uint32_t at,
     uint32_t last = p->rows[p->n_rows - 1].n_seen - 1;
     uint32_t end = at + n * MOTE_DEVICE_PAGE; /* of the span */
     uint32_t n_queries = p->n_rows * p->n_shared;
+    p->a.at = at;
     for (uint32_t kv = 0; kv < p->n_kv; kv++) {
         const void *pages[TOGETHER];
         uint32_t first = kv * n_queries;
@@ -342,8 +371,8 @@ static void attend_pages(const struct step *s, struct attending *p, uint32_t at,
         }
         /* rows that see equally many of the span go together: those past it, or of one encoder's text */
         for (uint32_t j = 0, to; j < p->n_rows; j = to) {
-            uint32_t seen = p->rows[j].n_seen < end ? p->rows[j].n_seen : end;
-            for (to = j + 1; to < p->n_rows && (p->rows[to].n_seen < end ? p->rows[to].n_seen : end) == seen;)
+            uint32_t seen = seen_of(p, j, at, end);
+            for (to = j + 1; to < p->n_rows && seen_of(p, to, at, end) == seen;)
                 to++;
             if (seen > at)
                 d->kernels.attend[d->kv_type](&p->a, first + j * p->n_shared, (to - j) * p->n_shared, pages,
@@ -374,8 +403,19 @@ static void attend(void *argument, uint32_t i, uint32_t worker) {
     }
     memset(p.a.value, 0, (uint64_t)p.n_kv * n * padded * sizeof *p.a.value);
     memset(p.a.sum, 0, (uint64_t)p.n_kv * n * 16 * sizeof *p.a.sum);
-    for (uint32_t page = 0; page < n_pages; page += TOGETHER)
-        attend_pages(s, &p, page * MOTE_DEVICE_PAGE, n_pages - page < TOGETHER ? n_pages - page : TOGETHER);
+    uint32_t page = 0, together = TOGETHER;
+    if (is_near(s->op)) { /* pages one by one, as a query has to see something of each of a call */
+        uint32_t last = p.rows[p.n_rows - 1].position, reach = c->encoder.window / 2 + 1;
+        for (uint32_t q = 0; q < p.n_kv * n; q++)
+            p.a.position[q] = p.rows[q % n / p.n_shared].position;
+        together = 1;
+        p.a.reach = reach;
+        if (p.rows->position >= reach) page = (p.rows->position - reach + 1) / MOTE_DEVICE_PAGE;
+        if ((last + reach - 1) / MOTE_DEVICE_PAGE < n_pages)
+            n_pages = (last + reach - 1) / MOTE_DEVICE_PAGE + 1;
+    }
+    for (; page < n_pages; page += together)
+        attend_pages(s, &p, page * MOTE_DEVICE_PAGE, n_pages - page < together ? n_pages - page : together);
     for (uint32_t q = 0; q < p.n_kv * n; q++)
         d->kernels.attend_end(&p.a, q, query_of(s, &p, s->op->out, q / n, q % n));
 }
@@ -435,7 +475,7 @@ static uint32_t run_products(struct step *s, const struct mote_program_op *end) 
         n_panels += (op->weight->n + MOTE_KERNEL_ROWS - 1) / MOTE_KERNEL_ROWS;
         s->n_group++;
     }
-    s->n_columns = d->program->wanted[first->a] ? s->n_wanted : s->n_rows;
+    s->n_columns = mote_program_is_wanted(first->a) ? s->n_wanted : s->n_rows;
     if (!s->n_columns) return s->n_group;
     s->input = (struct mote_kernel_input){s->value[first->a], d->program->width[first->a], s->x8};
     if (quantized) run(s, s->n_columns, quantize);
@@ -459,9 +499,9 @@ static void walk(struct step *s, const struct mote_program_op *end) {
         [MOTE_PROGRAM_EMBED] = embed,
         [MOTE_PROGRAM_ROPE] = rope,
         [MOTE_PROGRAM_SWIGLU] = swiglu,
+        [MOTE_PROGRAM_ADD] = add,
 #if !defined(MOTE_NO_DECODERS)
         [MOTE_PROGRAM_NORM] = norm,
-        [MOTE_PROGRAM_ADD] = add,
         [MOTE_PROGRAM_SELECT] = select_row,
 #endif
 #if !defined(MOTE_NO_ENCODERS)
@@ -469,6 +509,7 @@ static void walk(struct step *s, const struct mote_program_op *end) {
         [MOTE_PROGRAM_SEGMENT] = add_segment,
         [MOTE_PROGRAM_LAYER_NORM] = layer_norm,
         [MOTE_PROGRAM_ADD_NORM] = add_norm,
+        [MOTE_PROGRAM_MULTIPLY] = multiply_rows,
         [MOTE_PROGRAM_POOL] = pool,
         [MOTE_PROGRAM_NORMALIZE] = normalize,
 #endif
@@ -487,7 +528,7 @@ static void walk(struct step *s, const struct mote_program_op *end) {
         else if (s->op->kind == MOTE_PROGRAM_STORE)
             store_rows(s);
         else
-            run(s, device->program->wanted[s->op->out] ? s->n_wanted : s->n_rows, of_row[s->op->kind]);
+            run(s, mote_program_is_wanted(s->op->out) ? s->n_wanted : s->n_rows, of_row[s->op->kind]);
         s->op++;
     }
 }
@@ -541,10 +582,12 @@ static void walk_all(struct step *s, uint32_t n_ops, float *logits) {
     memcpy(s->value, device->value, sizeof s->value);
     s->value[MOTE_PROGRAM_LOGITS] = logits;
     uint32_t n_angles = device->config->rope.n_rot / 2;
-    for (uint32_t i = 0; i < s->n_rows; i++)
-        mote_device_rope_angles(device->frequency, n_angles, s->rows[i].position, device->rope_magnitude,
-                                device->cosine + (uint64_t)i * n_angles,
-                                device->sine + (uint64_t)i * n_angles);
+    for (uint32_t r = 0; r < device->n_ropes; r++)
+        for (uint32_t i = 0; i < s->n_rows; i++) {
+            uint64_t at = ((uint64_t)r * device->n_rows + i) * n_angles;
+            mote_device_rope_angles(device->frequency + r * n_angles, n_angles, s->rows[i].position,
+                                    device->rope_magnitude, device->cosine + at, device->sine + at);
+        }
     s->op = device->program->ops;
     s->groups = device->groups;
     s->x8 = device->x8;
@@ -635,7 +678,7 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->cache = mote_base_arena_take(arena, d->n_pages, d->page_bytes);
     uint64_t block_rows = (uint64_t)d->n_workers * BLOCK; /* of all workers */
     for (uint32_t v = 0; v < MOTE_PROGRAM_VALUES; v++) {
-        uint64_t rows = program->wanted[v] ? d->n_wanted : d->n_rows;
+        uint64_t rows = mote_program_is_wanted(v) ? d->n_wanted : d->n_rows;
 #if HAS_BLOCKS
         if (is_encoder && !is_kept(v)) rows = block_rows;
 #endif
@@ -647,12 +690,13 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     uint64_t columns = d->n_rows > d->n_wanted ? d->n_rows : d->n_wanted;
     if (is_encoder && columns < block_rows) columns = block_rows;
     uint32_t n_angles = config->rope.n_rot / 2;
+    d->n_ropes = config->encoder.window ? 2 : 1;
     d->x8.q = mote_base_arena_take(arena, columns * widest, sizeof *d->x8.q);
     d->x8.scale = mote_base_arena_take(arena, columns * widest / MOTE_KERNEL_BLOCK, sizeof *d->x8.scale);
     d->x8.sum = mote_base_arena_take(arena, columns * widest / 16, sizeof *d->x8.sum);
-    d->frequency = mote_base_arena_take(arena, n_angles, sizeof *d->frequency);
-    d->cosine = mote_base_arena_take(arena, (uint64_t)d->n_rows * n_angles, sizeof *d->cosine);
-    d->sine = mote_base_arena_take(arena, (uint64_t)d->n_rows * n_angles, sizeof *d->sine);
+    d->frequency = mote_base_arena_take(arena, d->n_ropes * n_angles, sizeof *d->frequency);
+    d->cosine = mote_base_arena_take(arena, (uint64_t)d->n_ropes * d->n_rows * n_angles, sizeof *d->cosine);
+    d->sine = mote_base_arena_take(arena, (uint64_t)d->n_ropes * d->n_rows * n_angles, sizeof *d->sine);
     d->groups = mote_base_arena_take(arena, (uint64_t)d->n_rows + 1, sizeof *d->groups);
     uint64_t products = mote_kernel_matmul_plan(widest), attends = attention_work(d, NULL, &attention);
     d->work_bytes = products > attends ? products : attends;
@@ -661,8 +705,11 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     if (is_encoder) pack(d, arena);
 #endif
     if (arena->failed) return MOTE_E_MEMORY;
-    if (d->frequency)
-        mote_device_rope_open(&config->rope, &weights->slot[MOTE_MODEL_ROPE_FACTORS], d->frequency,
+    for (uint32_t r = 0; d->frequency && r < d->n_ropes; r++) {
+        struct mote_model_rope rope = config->rope;
+        if (r) rope.base = config->encoder.near_base;
+        mote_device_rope_open(&rope, &weights->slot[MOTE_MODEL_ROPE_FACTORS], d->frequency + r * n_angles,
                               &d->rope_magnitude);
+    }
     return MOTE_OK;
 }

@@ -41,9 +41,10 @@ struct mote_device_cpu {
     float *value[MOTE_PROGRAM_VALUES];
     struct mote_kernel_x8 x8;
     uint32_t widest;                   /* values of its columns, at most */
-    double *frequency;                 /* [n_rot/2] radians a position */
+    uint32_t n_ropes;                  /* 2: the layers that see what is near turn by another base */
+    double *frequency;                 /* [n_ropes][n_rot/2] radians a position */
     float rope_magnitude;              /* yarn's attention temperature */
-    float *cosine, *sine;              /* [T][n_rot/2] of this step's rows */
+    float *cosine, *sine;              /* [n_ropes][T][n_rot/2] of this step's rows */
     struct mote_kernel_weight *packed; /* [n_ops] of an encoder: weights of products, with their panels */
     uint8_t *work;                     /* [n_workers] of work_bytes */
     uint64_t work_bytes;

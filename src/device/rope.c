@@ -33,13 +33,13 @@ static float ramp(const struct mote_model_rope *rope, uint32_t i) {
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
-/* Encoders are not stretched so: their builds leave it out, and refuse the keys (model/config.c). */
-static int is_yarn(const struct mote_model_rope *rope) {
+/* Encoders are not stretched (model/config.c): their builds leave it out. */
+static int is_scaled(const struct mote_model_rope *rope, enum mote_model_rope_scaling scaling) {
 #if defined(MOTE_NO_DECODERS)
-    (void)rope;
+    (void)rope, (void)scaling;
     return 0;
 #else
-    return rope->scaling == MOTE_MODEL_ROPE_YARN;
+    return rope->scaling == scaling;
 #endif
 }
 
@@ -49,15 +49,16 @@ void mote_device_rope_open(const struct mote_model_rope *rope, const struct mote
     *magnitude = rope->attention_factor;
     for (uint32_t i = 0; i < rope->n_rot / 2; i++) {
         double f = mote_base_pow(rope->base, -2.0 * i / rope->n_rot);
-        if (rope->scaling == MOTE_MODEL_ROPE_LINEAR) f /= rope->factor;
-        if (is_yarn(rope)) {
+        if (is_scaled(rope, MOTE_MODEL_ROPE_LINEAR)) f /= rope->factor;
+        if (is_scaled(rope, MOTE_MODEL_ROPE_YARN)) {
             double share = ramp(rope, i);
             f *= share / rope->factor + (1 - share);
         }
         if (given) f /= given[i];
         frequency[i] = f;
     }
-    if (is_yarn(rope) && rope->factor > 1) *magnitude *= 1 + 0.1f * mote_base_log(rope->factor);
+    if (is_scaled(rope, MOTE_MODEL_ROPE_YARN) && rope->factor > 1)
+        *magnitude *= 1 + 0.1f * mote_base_log(rope->factor);
 }
 
 void mote_device_rope_angles(const double *frequency, uint32_t n, uint32_t position, float magnitude,

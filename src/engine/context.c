@@ -104,7 +104,7 @@ mote_status mote_context_open(const mote_model *model, const mote_context_option
         return mote_base_fail(error, status, 0, "the block of %u bytes is too small or not aligned",
                               block_bytes);
     *context = c;
-    if (!c->sessions) return MOTE_OK; /* an encoder's */
+    if (mote_model_is_encoder(&model->config)) return MOTE_OK;
     memset(c->holders, 0, c->n_pages * sizeof *c->holders);
     for (uint32_t i = 0; i < c->n_pages; i++)
         c->free_pages[i] = c->n_pages - 1 - i;

@@ -6,12 +6,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/word.h"
 
 static const struct mote_format_key *find(const struct mote_model *model, const char *name) {
-    size_t n = 0;
-    while (name[n])
-        n++;
-    return mote_format_find_key(&model->file, (mote_text){name, n});
+    return mote_format_find_key(&model->file, mote_base_word(name));
 }
 
 /* Everything after the directory. */
@@ -91,6 +89,7 @@ static mote_text string_of(const struct mote_model *model, const char *name) {
 }
 
 static mote_text scaling_name(const struct mote_model *model) {
+    if (mote_model_is_encoder(&model->config)) return (mote_text){"none", 4};
     if (model->weights.slot[MOTE_MODEL_ROPE_FACTORS].data) return (mote_text){"llama3", 6};
     switch (model->config.rope.scaling) {
     case MOTE_MODEL_ROPE_LINEAR:
@@ -110,7 +109,8 @@ void mote_model_describe(const mote_model *model, mote_model_info *info) {
         .name = string_of(model, "general.name"),
         .tokenizer = string_of(model, "tokenizer.ggml.model"),
         .tokenizer_pre = string_of(model, "tokenizer.ggml.pre"),
-        .chat_template = string_of(model, "tokenizer.chat_template"),
+        .chat_template =
+            mote_model_is_encoder(c) ? (mote_text){NULL, 0} : string_of(model, "tokenizer.chat_template"),
         .version = model->file.version,
         .has_weights = model->has_weights,
         .has_tokenizer = model->has_tokenizer,

@@ -138,10 +138,10 @@ struct mote_kernel_attention {
     float *sum;   /* [n][16] Σ p so far; position t is in lane t % 16 */
     float *max;   /* [n] */
     float *page;  /* working memory, [32·(E + E')] for each page of a call: a page as f32 */
-    /* NULL: all is seen. [n] Where each query stands: it sees what is at most `reach` positions away, one position
+    /* 0: all is seen; else a query sees what is less than `reach` positions away from where it stands, one position
      * of each page of a call at least. */
-    const uint32_t *position;
     uint32_t reach, at; /* at: the position with which the first page of the call begins */
+    uint32_t *position; /* [n] where queries stand */
     /* As many pages as the call has, which are fetched into the cache meanwhile: what comes next. */
     const void *next[MOTE_KERNEL_TOGETHER];
 };

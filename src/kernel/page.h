@@ -55,7 +55,7 @@ static inline int mote_kernel_is_near(const struct mote_kernel_attention *a) {
     (void)a;
     return 0;
 #else
-    return a->position != NULL;
+    return a->reach > 0;
 #endif
 }
 
@@ -64,7 +64,7 @@ static inline void mote_kernel_hide(const struct mote_kernel_attention *a, uint3
                                     float *scores) {
     uint32_t stands = a->position[i], looks = a->at + t;
     for (uint32_t j = 0; j < n; j++, looks++)
-        if ((stands < looks ? looks - stands : stands - looks) > a->reach) scores[j] = -__builtin_inff();
+        if ((stands < looks ? looks - stands : stands - looks) >= a->reach) scores[j] = -__builtin_inff();
 }
 
 #endif

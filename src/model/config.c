@@ -6,10 +6,10 @@
 #include "model/model.h"
 
 #include "base/error.h"
-#include "base/memory.h"
+#include "base/word.h"
 
 /* N_MAX: no dimension of a model is larger; products of two stay far inside 64 bits. RANK: the pooling type of
- * a file whose head reads the first token. */
+ * a file whose head reads the first token, of ModernBERT the mean. */
 enum { N_MAX = 1 << 24, RANK = 4 };
 
 struct source {
@@ -29,10 +29,7 @@ static const struct mote_format_key *find(const struct source *s, const char *re
 #if !defined(MOTE_NO_ENCODERS)
 /* A key by its whole name, or NULL. */
 static const struct mote_format_key *find_named(const struct source *s, const char *name) {
-    size_t n = 0;
-    while (name[n])
-        n++;
-    return mote_format_find_key(s->file, (mote_text){name, n});
+    return mote_format_find_key(s->file, mote_base_word(name));
 }
 
 #endif
@@ -70,16 +67,18 @@ static float number(struct source *s, const char *rest, float otherwise, float l
     return least;
 }
 
-static int is(mote_text text, const char *word) {
-    size_t n = 0;
-    while (word[n])
-        n++;
-    return text.n == n && memcmp(text.data, word, n) == 0;
+/* Rows of a matrix of the file; 0 if it is not there. */
+static uint32_t rows_of(struct source *s, const char *name) {
+    const struct mote_format_tensor *t = mote_format_find_tensor(s->file, mote_base_word(name));
+    if (!t || s->status) return 0;
+    if (t->dims[1] >= 1 && t->dims[1] <= N_MAX) return (uint32_t)t->dims[1];
+    s->status = mote_base_fail(s->error, MOTE_E_FORMAT, t->info_offset,
+                               "tensor %s has %u rows, must be 1 to %u", name, t->dims[1], (uint64_t)N_MAX);
+    return 0;
 }
 
 mote_status mote_model_architecture(const struct mote_format_file *file, mote_text *name, mote_error *error) {
-    const struct mote_format_key *key =
-        mote_format_find_key(file, (mote_text){"general.architecture", sizeof "general.architecture" - 1});
+    const struct mote_format_key *key = mote_format_find_key(file, mote_base_word("general.architecture"));
     if (!key) return mote_base_fail(error, MOTE_E_FORMAT, 0, "key general.architecture is missing");
     return mote_format_string(file, key, name, error);
 }
@@ -89,56 +88,14 @@ static void read_rope(struct source *s, const struct mote_model_config *config,
     rope->style = MOTE_KERNEL_ROPE_PAIR;
     rope->n_rot = count(s, "rope.dimension_count", config->n_head_dim, 2, config->n_head_dim);
     rope->base = number(s, "rope.freq_base", 10000.0f, 1, 1e12f);
-#if !defined(MOTE_NO_DECODERS)
-    rope->original_context =
-        count(s, "rope.scaling.original_context_length", config->n_context, 1, INT32_MAX);
-    rope->beta_fast = number(s, "rope.scaling.yarn_beta_fast", 32.0f, 1e-3f, 1e6f);
-    rope->beta_slow = number(s, "rope.scaling.yarn_beta_slow", 1.0f, 1e-3f, 1e6f);
-#endif
-    rope->attention_factor = number(s, "rope.scaling.attn_factor", 1.0f, 1e-3f, 1e6f);
-    rope->factor = 1;
+    rope->factor = rope->attention_factor = 1;
     rope->scaling = MOTE_MODEL_ROPE_NONE;
     if (!s->status && rope->n_rot % 2)
         s->status = mote_base_fail(s->error, MOTE_E_FORMAT, 0,
                                    "rope rotates %u values of a head, an odd number", (uint64_t)rope->n_rot);
-
-    const struct mote_format_key *key = find(s, "rope.scaling.type");
-    mote_text type = {"none", 4};
-    if (!key && find(s, "rope.scale_linear")) { /* files of 2023 */
-        rope->factor = number(s, "rope.scale_linear", 0, 1e-3f, 1e6f);
-        rope->scaling = rope->factor == 1.0f ? MOTE_MODEL_ROPE_NONE : MOTE_MODEL_ROPE_LINEAR;
-        return;
-    }
-    if (s->status || !key) return;
-    if ((s->status = mote_format_string(s->file, key, &type, s->error))) return;
-    if (is(type, "none")) return;
-    if (is(type, "linear")) rope->scaling = MOTE_MODEL_ROPE_LINEAR;
-#if !defined(MOTE_NO_DECODERS)
-    else if (is(type, "yarn"))
-        rope->scaling = MOTE_MODEL_ROPE_YARN;
-#endif
-    else {
-        s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, key->offset,
-                                   "rope scaling '%t' is not supported", type);
-        return;
-    }
-    rope->factor = number(s, "rope.scaling.factor", 0, 1e-3f, 1e6f);
 }
 
 #if !defined(MOTE_NO_ENCODERS)
-
-/* Rows of a matrix of the file; 0 if it is not there. */
-static uint32_t rows_of(struct source *s, const char *name) {
-    size_t n = 0;
-    while (name[n])
-        n++;
-    const struct mote_format_tensor *t = mote_format_find_tensor(s->file, (mote_text){name, n});
-    if (!t || s->status) return 0;
-    if (t->dims[1] >= 1 && t->dims[1] <= N_MAX) return (uint32_t)t->dims[1];
-    s->status = mote_base_fail(s->error, MOTE_E_FORMAT, t->info_offset,
-                               "tensor %s has %u rows, must be 1 to %u", name, t->dims[1], (uint64_t)N_MAX);
-    return 0;
-}
 
 static int flag(struct source *s, const struct mote_format_key *key) {
     int value = 0;
@@ -146,18 +103,31 @@ static int flag(struct source *s, const struct mote_format_key *key) {
     return value;
 }
 
+/* The place of a key's text among names; 0 where there is no key. */
+static unsigned choice(struct source *s, const struct mote_format_key *key, const char *const *names,
+                       unsigned n) {
+    mote_text text;
+    if (s->status || !key || (s->status = mote_format_string(s->file, key, &text, s->error))) return 0;
+    for (unsigned i = 0; i < n; i++)
+        if (mote_base_is(text, names[i])) return i;
+    s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, key->offset, "key %t: '%t' is not supported",
+                               key->name, text);
+    return 0;
+}
+
 static void read_activation(struct source *s, enum mote_model_activation *activation) {
-    const struct mote_format_key *key = find_named(s, "mote.head.activation");
-    mote_text name = {"tanh", 4};
-    *activation = MOTE_MODEL_TANH;
-    if (s->status || !key || (s->status = mote_format_string(s->file, key, &name, s->error))) return;
-    if (is(name, "relu"))
-        *activation = MOTE_MODEL_RELU;
-    else if (is(name, "gelu"))
-        *activation = MOTE_MODEL_GELU;
-    else if (!is(name, "tanh"))
-        s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, key->offset,
-                                   "a head with activation '%t' is not supported", name);
+    static const char *const names[] = {"", "tanh", "relu", "gelu"}; /* as enum mote_model_activation */
+    unsigned named = choice(s, find_named(s, "mote.head.activation"), names, 4);
+    if (named) *activation = (enum mote_model_activation)named;
+}
+
+static void read_windows(struct source *s, const struct mote_model_config *c, struct mote_model_encoder *e) {
+    static const char *const gates[] = {"gelu", "silu"};
+    if (find(s, "attention.sliding_window"))
+        e->window = count(s, "attention.sliding_window", 0, 0, INT32_MAX);
+    e->n_pattern = count(s, "attention.sliding_window_pattern", 3, 1, 4096);
+    e->near_base = number(s, "rope.freq_base_swa", c->rope.base, 1, 1e12f);
+    e->gates_by_silu = choice(s, find(s, "hidden_activation"), gates, 2);
 }
 
 /* Labels are named in the file, or only counted there. */
@@ -173,24 +143,30 @@ static void check_labels(struct source *s, uint32_t n_labels) {
 
 static void configure_bert(struct source *s, struct mote_model_config *c) {
     struct mote_model_encoder *e = &c->encoder;
-    int rotated = !is(s->architecture, "bert");
-    c->family = MOTE_MODEL_BERT;
+    int rotated = !mote_base_is(s->architecture, "bert"),
+        modern = mote_base_is(s->architecture, "modern-bert");
+    c->family = modern ? MOTE_MODEL_MODERN_BERT : MOTE_MODEL_BERT;
     c->norm_eps = number(s, "attention.layer_norm_epsilon", 0, 1e-12f, 1.0f);
     if (flag(s, find(s, "attention.causal")) && !s->status)
         s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, 0, "a causal encoder is not supported");
     if (rotated) {
+        static const char *const none[] = {"none"};
         read_rope(s, c, &c->rope);
+        choice(s, find(s, "rope.scaling.type"), none, 1);
         c->rope.style = MOTE_KERNEL_ROPE_HALF;
     }
+    if (modern) read_windows(s, c, e);
     e->n_segments = rows_of(s, "token_types.weight");
     e->n_embedded = rows_of(s, "position_embd.weight");
     if (!rotated && !e->n_embedded && !s->status)
         s->status = mote_base_fail(s->error, MOTE_E_FORMAT, 0, "tensor position_embd.weight is missing");
     if (e->n_embedded && c->n_context > e->n_embedded) c->n_context = e->n_embedded;
     uint32_t pooling = count(s, "pooling_type", MOTE_POOLING_MEAN, 0, RANK);
-    e->pooling = pooling == RANK ? MOTE_POOLING_CLS : (mote_pooling)pooling;
+    if (pooling == RANK) pooling = modern ? MOTE_POOLING_MEAN : MOTE_POOLING_CLS;
+    e->pooling = (mote_pooling)pooling;
     e->n_labels = rows_of(s, "cls.output.weight");
     if (e->n_labels) e->n_dense = rows_of(s, "cls.weight");
+    e->activation = modern ? MOTE_MODEL_GELU : MOTE_MODEL_TANH;
     read_activation(s, &e->activation);
     e->normalize = flag(s, find_named(s, "mote.head.normalize"));
     e->judges_tokens = flag(s, find_named(s, "mote.head.tokens"));
@@ -207,12 +183,44 @@ mote_text mote_model_label_name(const struct mote_format_file *file, uint32_t i)
 #endif
 
 #if !defined(MOTE_NO_DECODERS)
+
+static void read_scaling(struct source *s, const struct mote_model_config *config,
+                         struct mote_model_rope *rope) {
+    rope->original_context =
+        count(s, "rope.scaling.original_context_length", config->n_context, 1, INT32_MAX);
+    rope->beta_fast = number(s, "rope.scaling.yarn_beta_fast", 32.0f, 1e-3f, 1e6f);
+    rope->beta_slow = number(s, "rope.scaling.yarn_beta_slow", 1.0f, 1e-3f, 1e6f);
+    rope->attention_factor = number(s, "rope.scaling.attn_factor", 1.0f, 1e-3f, 1e6f);
+
+    const struct mote_format_key *key = find(s, "rope.scaling.type");
+    mote_text type = {"none", 4};
+    if (!key && find(s, "rope.scale_linear")) { /* files of 2023 */
+        rope->factor = number(s, "rope.scale_linear", 0, 1e-3f, 1e6f);
+        rope->scaling = rope->factor == 1.0f ? MOTE_MODEL_ROPE_NONE : MOTE_MODEL_ROPE_LINEAR;
+        return;
+    }
+    if (s->status || !key) return;
+    if ((s->status = mote_format_string(s->file, key, &type, s->error))) return;
+    if (mote_base_is(type, "none")) return;
+    if (mote_base_is(type, "linear"))
+        rope->scaling = MOTE_MODEL_ROPE_LINEAR;
+    else if (mote_base_is(type, "yarn"))
+        rope->scaling = MOTE_MODEL_ROPE_YARN;
+    else {
+        s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, key->offset,
+                                   "rope scaling '%t' is not supported", type);
+        return;
+    }
+    rope->factor = number(s, "rope.scaling.factor", 0, 1e-3f, 1e6f);
+}
+
 static void configure_llama(struct source *s, struct mote_model_config *c) {
     c->family = MOTE_MODEL_LLAMA;
     c->norm_eps = number(s, "attention.layer_norm_rms_epsilon", 0, 1e-12f, 1.0f);
     if (!s->status && find(s, "expert_count") && count(s, "expert_count", 0, 0, N_MAX) && !s->status)
         s->status = mote_base_fail(s->error, MOTE_E_UNSUPPORTED, 0, "mixtures of experts are not supported");
     read_rope(s, c, &c->rope);
+    read_scaling(s, c, &c->rope);
 }
 
 #endif
@@ -222,21 +230,33 @@ typedef void configure_family(struct source *s, struct mote_model_config *c);
 
 static configure_family *family_of(mote_text architecture) {
 #if !defined(MOTE_NO_DECODERS)
-    if (is(architecture, "llama")) return configure_llama;
+    if (mote_base_is(architecture, "llama")) return configure_llama;
 #endif
 #if !defined(MOTE_NO_ENCODERS)
-    if (is(architecture, "bert") || is(architecture, "nomic-bert")) return configure_bert;
+    if (mote_base_is(architecture, "bert") || mote_base_is(architecture, "nomic-bert") ||
+        mote_base_is(architecture, "modern-bert"))
+        return configure_bert;
 #endif
     return NULL;
+}
+
+int mote_model_names_encoder(const struct mote_format_file *file) {
+#if defined(MOTE_NO_ENCODERS)
+    (void)file;
+    return 0;
+#else
+    mote_text architecture;
+    return !mote_model_architecture(file, &architecture, NULL) && family_of(architecture) == configure_bert;
+#endif
 }
 
 static const char supported[] =
 #if defined(MOTE_NO_ENCODERS)
     "llama is, in this build";
 #elif defined(MOTE_NO_DECODERS)
-    "bert and nomic-bert are, in this build";
+    "bert, nomic-bert and modern-bert are, in this build";
 #else
-    "llama, bert and nomic-bert are";
+    "llama, bert, nomic-bert and modern-bert are";
 #endif
 
 mote_status mote_model_configure(const struct mote_format_file *file, struct mote_model_config *config,
@@ -278,14 +298,8 @@ mote_status mote_model_configure(const struct mote_format_file *file, struct mot
     if (s.status) return s.status;
 
     /* The vocabulary's size is what the embedding has; tokens are checked against it in the engine. */
-    const struct mote_format_tensor *embed =
-        mote_format_find_tensor(file, (mote_text){"token_embd.weight", sizeof "token_embd.weight" - 1});
-    if (!embed) return mote_base_fail(error, MOTE_E_FORMAT, 0, "tensor token_embd.weight is missing");
-    if (embed->n_dims != 2 || embed->dims[1] > N_MAX)
-        return mote_base_fail(error, MOTE_E_FORMAT, embed->info_offset,
-                              "tensor token_embd.weight has %u dimensions and %u rows, must be a matrix",
-                              (uint64_t)embed->n_dims, embed->dims[1]);
-    c.n_vocab = (uint32_t)embed->dims[1];
+    c.n_vocab = rows_of(&s, "token_embd.weight");
+    if (s.status) return s.status;
     *config = c;
     return MOTE_OK;
 }

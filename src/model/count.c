@@ -6,13 +6,11 @@
  * here. */
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/word.h"
 #include "model/model.h"
 
 static int peek(const void *bytes, uint64_t n_bytes, const char *name, struct mote_format_key *key) {
-    size_t n = 0;
-    while (name[n])
-        n++;
-    return mote_format_peek(bytes, n_bytes, (mote_text){name, n}, key);
+    return mote_format_peek(bytes, n_bytes, mote_base_word(name), key);
 }
 
 static uint64_t n_strings(const void *bytes, uint64_t n_bytes, const char *name) {

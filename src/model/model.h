@@ -30,6 +30,7 @@ struct mote_model_rope {
 enum mote_model_family {
     MOTE_MODEL_LLAMA,
     MOTE_MODEL_BERT, /* an encoder: a text is read whole */
+    MOTE_MODEL_MODERN_BERT,
 };
 
 /* What stands between the two products of a head. */
@@ -42,6 +43,11 @@ struct mote_model_encoder {
     uint32_t n_labels, n_dense;            /* 0: no head; no dense layer in it */
     enum mote_model_activation activation; /* after the dense layer */
     int normalize, judges_tokens;          /* the vector has length 1 before the head */
+    /* Of every n_pattern layers the first sees all, the others what is at most window / 2 positions away, and
+     * these turn by a base of their own. window 0: all layers see all. */
+    uint32_t window, n_pattern;
+    float near_base;
+    int gates_by_silu; /* else by GELU; of ModernBERT */
 };
 
 struct mote_model_config {
@@ -65,18 +71,21 @@ enum mote_model_slot {
     MOTE_MODEL_EMBED_NORM_BIAS, /* [D] */
     MOTE_MODEL_DENSE,           /* [dense, D] */
     MOTE_MODEL_DENSE_BIAS,      /* [dense] */
+    MOTE_MODEL_HEAD_NORM,       /* [dense], behind the activation */
+    MOTE_MODEL_HEAD_NORM_BIAS,  /* [dense] */
     MOTE_MODEL_OUTPUT_BIAS,     /* [labels] */
     MOTE_MODEL_SLOTS,
 
-    MOTE_MODEL_ATTENTION_NORM = 0,  /* [D] before attention; of BERT after it */
-    MOTE_MODEL_Q,                   /* [H·E, D] */
-    MOTE_MODEL_K,                   /* [K·E, D] */
-    MOTE_MODEL_V,                   /* [K·E, D] */
-    MOTE_MODEL_ATTENTION_OUT,       /* [D, H·E] */
-    MOTE_MODEL_FFN_NORM,            /* [D] before the feed-forward; of BERT after it */
-    MOTE_MODEL_GATE,                /* [F, D], BERT may be without */
-    MOTE_MODEL_UP,                  /* [F, D] */
-    MOTE_MODEL_DOWN,                /* [D, F] */
+    MOTE_MODEL_ATTENTION_NORM =
+        0,                    /* [D] before attention; of BERT after it; of ModernBERT's first layer absent */
+    MOTE_MODEL_Q,             /* [H·E, D] */
+    MOTE_MODEL_K,             /* [K·E, D] */
+    MOTE_MODEL_V,             /* [K·E, D] */
+    MOTE_MODEL_ATTENTION_OUT, /* [D, H·E] */
+    MOTE_MODEL_FFN_NORM,      /* [D] before the feed-forward; of BERT after it */
+    MOTE_MODEL_GATE,          /* [F, D], BERT may be without */
+    MOTE_MODEL_UP,            /* [F, D] */
+    MOTE_MODEL_DOWN,          /* [D, F] */
     MOTE_MODEL_ATTENTION_NORM_BIAS, /* the biases of BERT: as long as their weights have rows, may be absent */
     MOTE_MODEL_Q_BIAS,              /* as q, k and v, in their order */
     MOTE_MODEL_K_BIAS,
@@ -98,7 +107,7 @@ static inline int mote_model_is_encoder(const struct mote_model_config *config) 
     (void)config;
     return 1;
 #else
-    return config->family == MOTE_MODEL_BERT;
+    return config->family != MOTE_MODEL_LLAMA;
 #endif
 }
 
@@ -122,6 +131,9 @@ void mote_model_count(const void *bytes, uint64_t n_bytes, struct mote_model_cou
 /* The file's general.architecture. */
 MOTE_MUST_USE mote_status mote_model_architecture(const struct mote_format_file *file, mote_text *name,
                                                   mote_error *error);
+
+/* Whether the file's architecture is one of encoders; 0 where it has none. */
+int mote_model_names_encoder(const struct mote_format_file *file);
 
 /* Reads the configuration; only for files with tensors. Errors: FORMAT naming the key, UNSUPPORTED. */
 MOTE_MUST_USE mote_status mote_model_configure(const struct mote_format_file *file,

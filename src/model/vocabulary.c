@@ -4,19 +4,12 @@
 #include "model/model.h"
 
 #include "base/error.h"
-#include "base/memory.h"
+#include "base/word.h"
 
 static const struct mote_format_key *find(const struct mote_format_file *file, const char *rest) {
     char name[96];
     size_t n = mote_base_format(name, sizeof name, "tokenizer.ggml.%s", rest);
     return mote_format_find_key(file, (mote_text){name, n});
-}
-
-static int equal(mote_text text, const char *word) {
-    size_t n = 0;
-    while (word[n])
-        n++;
-    return text.n == n && memcmp(text.data, word, n) == 0;
 }
 
 /* An array of strings as views, from the arena. */
@@ -87,12 +80,12 @@ enum mote_text_kind mote_model_vocabulary_kind(const struct mote_format_file *fi
     mote_text model;
     if (mote_format_string(file, key, &model, NULL)) return 0;
 #ifndef MOTE_NO_DECODERS
-    if (equal(model, "llama")) return MOTE_TEXT_SPM;
+    if (mote_base_is(model, "llama")) return MOTE_TEXT_SPM;
 #endif
-    if (equal(model, "gpt2")) return MOTE_TEXT_BPE;
+    if (mote_base_is(model, "gpt2")) return MOTE_TEXT_BPE;
 #ifndef MOTE_NO_ENCODERS
-    if (equal(model, "bert")) return MOTE_TEXT_WPM;
-    if (equal(model, "t5")) return MOTE_TEXT_UNI;
+    if (mote_base_is(model, "bert")) return MOTE_TEXT_WPM;
+    if (mote_base_is(model, "t5")) return MOTE_TEXT_UNI;
 #endif
     return 0;
 }
@@ -163,7 +156,7 @@ static mote_status read_normalizer(const struct mote_format_file *file, struct m
 mote_status mote_model_vocabulary(const struct mote_format_file *file, struct mote_base_arena *arena,
                                   struct mote_text_source *source, int *present, mote_error *error) {
     const struct mote_format_key *kind = find(file, "model");
-    struct mote_text_source s = {0};
+    struct mote_text_source s = {.of_encoder = (uint8_t)mote_model_names_encoder(file)};
     mote_status status;
     *present = 0;
     if (!kind) return MOTE_OK;

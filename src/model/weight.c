@@ -14,8 +14,9 @@ enum size {
     MODEL,
     HEADS,
     KV_HEADS,
-    ALL_HEADS,
+    ALL_HEADS, /* query, key and value in one */
     FFN,
+    FFN_TWICE, /* gate and up in one */
     VOCAB,
     ROPE,
     POSITIONS,
@@ -24,6 +25,9 @@ enum size {
     HEAD_INPUT,
     LABELS
 };
+
+/* Whether a file may be without a weight: no; yes; in the first layer; in all layers, or in none. */
+enum { NEEDED, OPTIONAL, FIRST, ALIKE };
 
 struct rule {
     const char *name; /* %u stands for the layer */
@@ -73,15 +77,13 @@ static const struct rule bert_head[] = {
     {"cls.output.bias", MOTE_MODEL_OUTPUT_BIAS, ONE, LABELS, 1},
     {"cls.weight", MOTE_MODEL_DENSE, DENSE, MODEL, 1},
     {"cls.bias", MOTE_MODEL_DENSE_BIAS, ONE, DENSE, 1},
-};
-
-/* Query, key and value in one: where a file has it, it fills the places of the three. */
-static const struct rule fused[] = {
-    {"blk.%u.attn_qkv.weight", MOTE_MODEL_Q, ALL_HEADS, MODEL, 1},
-    {"blk.%u.attn_qkv.bias", MOTE_MODEL_Q_BIAS, ONE, ALL_HEADS, 1},
+    {"cls.norm.weight", MOTE_MODEL_HEAD_NORM, ONE, DENSE, 1},
+    {"cls.norm.bias", MOTE_MODEL_HEAD_NORM_BIAS, ONE, DENSE, 1},
 };
 
 static const struct rule bert_layer[] = {
+    {"blk.%u.attn_qkv.weight", MOTE_MODEL_Q, ALL_HEADS, MODEL, 1},
+    {"blk.%u.attn_qkv.bias", MOTE_MODEL_Q_BIAS, ONE, ALL_HEADS, 1},
     {"blk.%u.attn_q.weight", MOTE_MODEL_Q, HEADS, MODEL, 0},
     {"blk.%u.attn_q.bias", MOTE_MODEL_Q_BIAS, ONE, HEADS, 1},
     {"blk.%u.attn_k.weight", MOTE_MODEL_K, KV_HEADS, MODEL, 0},
@@ -92,7 +94,7 @@ static const struct rule bert_layer[] = {
     {"blk.%u.attn_output.bias", MOTE_MODEL_ATTENTION_OUT_BIAS, ONE, MODEL, 1},
     {"blk.%u.attn_output_norm.weight", MOTE_MODEL_ATTENTION_NORM, ONE, MODEL, 0},
     {"blk.%u.attn_output_norm.bias", MOTE_MODEL_ATTENTION_NORM_BIAS, ONE, MODEL, 1},
-    {"blk.%u.ffn_gate.weight", MOTE_MODEL_GATE, FFN, MODEL, 1},
+    {"blk.%u.ffn_gate.weight", MOTE_MODEL_GATE, FFN, MODEL, ALIKE},
     {"blk.%u.ffn_up.weight", MOTE_MODEL_UP, FFN, MODEL, 0},
     {"blk.%u.ffn_up.bias", MOTE_MODEL_UP_BIAS, ONE, FFN, 1},
     {"blk.%u.ffn_down.weight", MOTE_MODEL_DOWN, MODEL, FFN, 0},
@@ -102,6 +104,23 @@ static const struct rule bert_layer[] = {
 };
 
 static const struct rules bert = {bert_once, bert_layer, N_OF(bert_once), N_OF(bert_layer)};
+
+static const struct rule modern_once[] = {
+    {"token_embd.weight", MOTE_MODEL_EMBED, VOCAB, MODEL, 0},
+    {"token_embd_norm.weight", MOTE_MODEL_EMBED_NORM, ONE, MODEL, 0},
+    {"output_norm.weight", MOTE_MODEL_OUTPUT_NORM, ONE, MODEL, 0},
+};
+
+static const struct rule modern_layer[] = {
+    {"blk.%u.attn_norm.weight", MOTE_MODEL_ATTENTION_NORM, ONE, MODEL, FIRST},
+    {"blk.%u.attn_qkv.weight", MOTE_MODEL_Q, ALL_HEADS, MODEL, 0},
+    {"blk.%u.attn_output.weight", MOTE_MODEL_ATTENTION_OUT, MODEL, HEADS, 0},
+    {"blk.%u.ffn_norm.weight", MOTE_MODEL_FFN_NORM, ONE, MODEL, 0},
+    {"blk.%u.ffn_up.weight", MOTE_MODEL_GATE, FFN_TWICE, MODEL, 0},
+    {"blk.%u.ffn_down.weight", MOTE_MODEL_DOWN, MODEL, FFN, 0},
+};
+
+static const struct rules modern = {modern_once, modern_layer, N_OF(modern_once), N_OF(modern_layer)};
 
 #endif
 
@@ -118,6 +137,8 @@ static uint64_t size_of(const struct mote_model_config *c, enum size size) {
         return heads + 2 * kv_heads;
     case FFN:
         return c->n_ffn;
+    case FFN_TWICE:
+        return 2 * (uint64_t)c->n_ffn;
     case VOCAB:
         return c->n_vocab;
     case ROPE:
@@ -139,14 +160,14 @@ static uint64_t size_of(const struct mote_model_config *c, enum size size) {
 }
 
 static mote_status load(const struct mote_format_file *file, const struct mote_model_config *config,
-                        const struct rule *rule, uint32_t layer, struct mote_kernel_weight *weight,
-                        mote_error *error) {
+                        const struct rule *rule, uint32_t layer, int optional,
+                        struct mote_kernel_weight *weight, mote_error *error) {
     char text[64];
     size_t n = mote_base_format(text, sizeof text, rule->name, (uint64_t)layer);
     mote_text name = {text, n};
     *weight = (struct mote_kernel_weight){0};
     const struct mote_format_tensor *t = mote_format_find_tensor(file, name);
-    if (!t && rule->optional) return MOTE_OK;
+    if (!t && optional) return MOTE_OK;
     if (!t) return mote_base_fail(error, MOTE_E_FORMAT, 0, "tensor %t is missing", name);
 
     uint64_t rows = size_of(config, rule->rows), columns = size_of(config, rule->columns);
@@ -193,17 +214,18 @@ static mote_status check_factors(const struct mote_kernel_weight *factors, mote_
 
 #if !defined(MOTE_NO_ENCODERS)
 
-/* Fills slot[0, 3), query, key and value, with the parts of a weight or a bias that holds all three. */
+/* Fills slot[0, 3), query, key and value, or slot[0, 2), gate and up, with the parts of a weight or a bias that
+ * holds all. */
 static mote_status load_fused(const struct mote_format_file *file, const struct mote_model_config *config,
                               const struct rule *rule, uint32_t layer, struct mote_kernel_weight *slot,
                               mote_error *error) {
     struct mote_kernel_weight whole;
-    mote_status status = load(file, config, rule, layer, &whole, error);
+    mote_status status = load(file, config, rule, layer, rule->optional, &whole, error);
     if (status || !whole.data) return status;
-    for (int i = 0; i < 3; i++) {
-        uint32_t n = (uint32_t)size_of(config, i ? KV_HEADS : HEADS);
+    for (int i = 0; i < (rule->rows == FFN_TWICE ? 2 : 3); i++) {
+        uint32_t n = (uint32_t)size_of(config, rule->rows == FFN_TWICE ? FFN : i ? KV_HEADS : HEADS);
         slot[i] = whole;
-        if (rule->rows == ALL_HEADS) {
+        if (rule->rows != ONE) {
             slot[i].n = n;
             whole.data += n * whole.row_bytes;
         } else {
@@ -219,37 +241,41 @@ static mote_status load_head(const struct mote_format_file *file, const struct m
                              struct mote_kernel_weight *slot, mote_error *error) {
     mote_status status = MOTE_OK;
     for (size_t i = 0; i < N_OF(bert_head) && config->encoder.n_labels && !status; i++)
-        status = load(file, config, &bert_head[i], 0, &slot[bert_head[i].slot], error);
+        status = load(file, config, &bert_head[i], 0, bert_head[i].optional, &slot[bert_head[i].slot], error);
     return status;
 }
 
 #endif
-
-static mote_status load_layer(const struct mote_format_file *file, const struct mote_model_config *config,
-                              const struct rules *rules, uint32_t layer, struct mote_kernel_weight *slot,
-                              mote_error *error) {
-    mote_status status = MOTE_OK;
-    memset(slot, 0, MOTE_MODEL_LAYER_SLOTS * sizeof *slot);
-#if !defined(MOTE_NO_ENCODERS)
-    if (mote_model_is_encoder(config)) {
-        status = load_fused(file, config, &fused[0], layer, &slot[MOTE_MODEL_Q], error);
-        if (!status) status = load_fused(file, config, &fused[1], layer, &slot[MOTE_MODEL_Q_BIAS], error);
-    }
-#endif
-    for (size_t i = 0; i < rules->n_layer && !status; i++) {
-        const struct rule *rule = &rules->layer[i];
-        if (slot[rule->slot].data) continue; /* part of a fused one */
-        status = load(file, config, rule, layer, &slot[rule->slot], error);
-    }
-    return status;
-}
 
 static const struct rules *rules_of(const struct mote_model_config *config) {
 #if !defined(MOTE_NO_ENCODERS)
+    if (config->family == MOTE_MODEL_MODERN_BERT) return &modern;
     if (mote_model_is_encoder(config)) return &bert;
 #endif
     (void)config;
     return &llama;
+}
+
+/* first: the places of the first layer, which is this one or loaded */
+static mote_status load_layer(const struct mote_format_file *file, const struct mote_model_config *config,
+                              uint32_t layer, const struct mote_kernel_weight *first,
+                              struct mote_kernel_weight *slot, mote_error *error) {
+    const struct rules *rules = rules_of(config);
+    mote_status status = MOTE_OK;
+    memset(slot, 0, MOTE_MODEL_LAYER_SLOTS * sizeof *slot);
+    for (const struct rule *rule = rules->layer; rule < rules->layer + rules->n_layer && !status; rule++) {
+        int absent = rule->optional == ALIKE && layer > 0 && !first[rule->slot].data;
+        int optional = rule->optional == OPTIONAL || (rule->optional != NEEDED && layer == 0);
+        if (slot[rule->slot].data || absent) continue; /* part of a fused one */
+#if !defined(MOTE_NO_ENCODERS)
+        if (rule->rows == ALL_HEADS || rule->columns == ALL_HEADS || rule->rows == FFN_TWICE) {
+            status = load_fused(file, config, rule, layer, &slot[rule->slot], error);
+            continue;
+        }
+#endif
+        status = load(file, config, rule, layer, optional, &slot[rule->slot], error);
+    }
+    return status;
 }
 
 mote_status mote_model_load(const struct mote_format_file *file, const struct mote_model_config *config,
@@ -261,7 +287,8 @@ mote_status mote_model_load(const struct mote_format_file *file, const struct mo
     if (!weights->layers) return arena->failed ? MOTE_E_MEMORY : MOTE_OK;
     mote_status status;
     for (size_t i = 0; i < rules->n_once; i++) {
-        status = load(file, config, &rules->once[i], 0, &slot[rules->once[i].slot], error);
+        status = load(file, config, &rules->once[i], 0, rules->once[i].optional, &slot[rules->once[i].slot],
+                      error);
         if (status) return status;
     }
     if (!mote_model_is_encoder(config) && (status = check_factors(&slot[MOTE_MODEL_ROPE_FACTORS], error)))
@@ -272,6 +299,6 @@ mote_status mote_model_load(const struct mote_format_file *file, const struct mo
     if (mote_model_is_encoder(config) && (status = load_head(file, config, slot, error))) return status;
 #endif
     for (uint32_t layer = 0; layer < config->n_layers && !status; layer++)
-        status = load_layer(file, config, rules, layer, weights->layers[layer].slot, error);
+        status = load_layer(file, config, layer, weights->layers[0].slot, weights->layers[layer].slot, error);
     return status;
 }

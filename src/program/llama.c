@@ -44,31 +44,9 @@ static const struct mote_program_line back[] = {
 #define N_OF(array) (sizeof(array) / sizeof *(array))
 
 void mote_program_llama(const struct mote_model_config *config, const struct mote_model_weights *weights,
-                        struct mote_program_op *ops, struct mote_program *program) {
-    struct mote_program_writer w = {.ops = ops};
-    mote_program_write(&w, front, N_OF(front), weights->slot);
-    for (w.layer = 0; w.layer < config->n_layers; w.layer++)
-        mote_program_write(&w, layer, N_OF(layer), weights->layers[w.layer].slot);
-    mote_program_write(&w, back, N_OF(back), weights->slot);
-
-    uint32_t d = config->n_model, e = config->n_head_dim;
-    *program = (struct mote_program){
-        .n_ops = w.n,
-        .ops = w.ops,
-        .width =
-            {
-                [MOTE_PROGRAM_RESIDUAL] = d,
-                [MOTE_PROGRAM_NORMED] = d,
-                [MOTE_PROGRAM_QUERY] = config->n_heads * e,
-                [MOTE_PROGRAM_KEY] = config->n_kv_heads * e,
-                [MOTE_PROGRAM_VALUE] = config->n_kv_heads * e,
-                [MOTE_PROGRAM_ATTENDED] = config->n_heads * e,
-                [MOTE_PROGRAM_GATE] = config->n_ffn,
-                [MOTE_PROGRAM_UP] = config->n_ffn,
-                [MOTE_PROGRAM_DELTA] = d,
-                [MOTE_PROGRAM_FINAL] = d,
-                [MOTE_PROGRAM_LOGITS] = config->n_vocab,
-            },
-        .wanted = {[MOTE_PROGRAM_FINAL] = 1, [MOTE_PROGRAM_LOGITS] = 1},
-    };
+                        struct mote_program_writer *w) {
+    mote_program_write(w, front, N_OF(front), weights->slot);
+    for (w->layer = 0; w->layer < config->n_layers; w->layer++)
+        mote_program_write(w, layer, N_OF(layer), weights->layers[w->layer].slot);
+    mote_program_write(w, back, N_OF(back), weights->slot);
 }

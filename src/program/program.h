@@ -24,7 +24,8 @@
  *     SEGMENT    out[t] = a[t] + row segment[t] of weight
  *     LAYER_NORM out = layer_norm(a) · weight + bias
  *     ADD_NORM   out = layer_norm(a + b) · weight + bias
- *     ATTEND     as above, but over all positions of the row's sequence
+ *     ATTEND     as above, but over all positions of the row's sequence, or those near the row's own
+ *     MULTIPLY   out = a · b
  *     POOL       out[w] = the vector of sequence w from the rows a of its tokens
  *     NORMALIZE  out = a / |a| */
 #ifndef MOTE_PROGRAM_PROGRAM_H
@@ -46,6 +47,7 @@ enum mote_program_kind {
     MOTE_PROGRAM_SEGMENT,
     MOTE_PROGRAM_LAYER_NORM,
     MOTE_PROGRAM_ADD_NORM,
+    MOTE_PROGRAM_MULTIPLY,
     MOTE_PROGRAM_POOL,
     MOTE_PROGRAM_NORMALIZE,
 };
@@ -60,7 +62,7 @@ enum mote_program_value {
     MOTE_PROGRAM_GATE,     /* [T, F] */
     MOTE_PROGRAM_UP,       /* [T, F] */
     MOTE_PROGRAM_DELTA,    /* [T, D] what a layer adds */
-    MOTE_PROGRAM_FINAL,    /* [W, D] */
+    MOTE_PROGRAM_FINAL,    /* [W, D]; all from here on have W rows */
     MOTE_PROGRAM_LOGITS,   /* [W, V]; of an encoder [W, labels] */
     MOTE_PROGRAM_POOLED,   /* [W, D] */
     MOTE_PROGRAM_HEAD,     /* [W, D] what the head reads, normalised */
@@ -73,16 +75,21 @@ struct mote_program_op {
     uint32_t layer;
     const struct mote_kernel_weight *weight, *bias; /* NULL: none */
     enum mote_model_activation activation;
+    uint8_t near; /* of ROPE and ATTEND: in a layer that sees what is near (struct mote_model_encoder) */
 };
 
 struct mote_program {
     uint32_t n_ops, n_head_ops; /* all; those of them, at the end, that make LOGITS from POOLED */
     const struct mote_program_op *ops;
     uint32_t width[MOTE_PROGRAM_VALUES]; /* of a row of each value */
-    uint8_t wanted[MOTE_PROGRAM_VALUES]; /* 1: W rows, 0: T rows */
 };
 
-enum { MOTE_PROGRAM_OPS_PER_LAYER = 16, MOTE_PROGRAM_OPS_AROUND = 8 }; /* most of any family */
+/* Whether a value has W rows; else it has T. */
+static inline int mote_program_is_wanted(uint32_t value) {
+    return value >= MOTE_PROGRAM_FINAL;
+}
+
+enum { MOTE_PROGRAM_OPS_PER_LAYER = 16, MOTE_PROGRAM_OPS_AROUND = 10 }; /* most of any family */
 
 /* Writes the program of the configuration's family. With a counting arena, only counts.
  * Owns: ops point into weights. Errors: MEMORY. */
@@ -108,20 +115,21 @@ enum {
 };
 
 struct mote_program_writer {
-    struct mote_program_op *ops; /* has room */
-    uint32_t n, layer;
+    struct mote_program *program;
+    struct mote_program_op *ops; /* of the program; has room */
+    uint32_t layer;
     enum mote_model_activation head;
-    uint8_t has, fed;
+    uint8_t has, fed, near;
 };
 
 /* Appends what lines [0, n) say; slot: the places of the model or of a layer. */
 void mote_program_write(struct mote_program_writer *writer, const struct mote_program_line *lines, size_t n,
                         const struct mote_kernel_weight *slot);
 
-/* The families: each fills program->ops, which has room, and the rest of the program. */
+/* The families: each writes its program; the writer has the places and is zero otherwise. */
 void mote_program_llama(const struct mote_model_config *config, const struct mote_model_weights *weights,
-                        struct mote_program_op *ops, struct mote_program *program);
+                        struct mote_program_writer *writer);
 void mote_program_bert(const struct mote_model_config *config, const struct mote_model_weights *weights,
-                       struct mote_program_op *ops, struct mote_program *program);
+                       struct mote_program_writer *writer);
 
 #endif

@@ -106,7 +106,7 @@ static mote_status resolve(struct mote_text_vocab *vocab, const struct pending *
                               : right == MOTE_TOKEN_NONE ? "its second part"
                                                          : "that");
     vocab->merges[rank] = (struct mote_text_merge){(uint32_t)left, (uint32_t)right, (uint32_t)made};
-    __builtin_prefetch(
+    mote_base_prefetch(
         &vocab->merge_slots[(uint32_t)pair_hash((uint32_t)left, (uint32_t)right) & vocab->merge_mask]);
     return MOTE_OK;
 }

@@ -8,11 +8,15 @@
  * the last entry that ended inside it is the longest match. A table of first bytes passes over most
  * positions.
  *
- * Files often give the wrong type, or no type, to tokens that end an answer; those are known by name here. */
+ * Files of language models often give the wrong type, or no type, to tokens that end an answer; those are known by
+ * name here. */
 #include "base/error.h"
 #include "base/reader.h"
 #include "base/sort.h"
+#include "base/word.h"
 #include "text/vocab.h"
+
+#if !defined(MOTE_NO_DECODERS)
 
 /* What ends an answer in one model family or another, each at the start of an entry's whole text. */
 static const char *const end_names[] = {
@@ -48,18 +52,13 @@ static const char *const end_names[] = {
     "<|file_sep|>",
 };
 
-/* Of a byte: what kinds of special entries begin with it. */
-enum { STARTS_ANY = 1, STARTS_USER_DEFINED = 2 };
-
 enum { N_END_NAMES = sizeof end_names / sizeof *end_names };
 
-static void mark_ends(const struct mote_text_source *source, struct mote_text_vocab *vocab) {
+static void mark_names(struct mote_text_vocab *vocab) {
     for (int i = 0; i < N_END_NAMES; i++) {
         mote_token id = mote_text_find_name(vocab, end_names[i]);
-        if (id == MOTE_TOKEN_NONE) continue;
-        vocab->flags[id] = MOTE_TEXT_CONTROL | MOTE_TEXT_END;
+        if (id != MOTE_TOKEN_NONE) vocab->flags[id] = MOTE_TEXT_CONTROL | MOTE_TEXT_END;
     }
-#if !defined(MOTE_NO_DECODERS)
     /* Where a turn ends with <|return|> or <|flush|>, <|end|> only closes a part of it. */
     mote_token end = mote_text_find_name(vocab, "<|end|>");
     int calls = mote_text_find_name(vocab, "<|call|>") != MOTE_TOKEN_NONE;
@@ -67,6 +66,18 @@ static void mark_ends(const struct mote_text_source *source, struct mote_text_vo
                 (mote_text_find_name(vocab, "<|flush|>") != MOTE_TOKEN_NONE &&
                  mote_text_find_name(vocab, "<|calls|>") != MOTE_TOKEN_NONE);
     if (end != MOTE_TOKEN_NONE && parts) vocab->flags[end] = MOTE_TEXT_USER_DEFINED;
+}
+
+#else
+enum { N_END_NAMES = 0 };
+#endif
+
+/* Of a byte: what kinds of special entries begin with it. */
+enum { STARTS_ANY = 1, STARTS_USER_DEFINED = 2 };
+
+static void mark_ends(const struct mote_text_source *source, struct mote_text_vocab *vocab) {
+#if !defined(MOTE_NO_DECODERS)
+    if (!source->of_encoder) mark_names(vocab);
 #endif
     const mote_token given[] = {source->eos, source->eot, source->eom};
     for (int i = 0; i < 3; i++)
@@ -89,10 +100,9 @@ static void mark_strips(const struct mote_text_source *source, struct mote_text_
     }
 #endif
     int jina = source->pre.n >= 8 && memcmp(source->pre.data, "jina-v2-", 8) == 0;
-    int modern = source->pre.n == 11 && memcmp(source->pre.data, "modern-bert", 11) == 0;
+    int modern = mote_base_is(source->pre, "modern-bert");
 #ifndef MOTE_NO_ENCODERS
-    jina |= vocab->kind == MOTE_TEXT_UNI ||
-            (source->pre.n == 11 && memcmp(source->pre.data, "roberta-bpe", 11) == 0);
+    jina |= vocab->kind == MOTE_TEXT_UNI || mote_base_is(source->pre, "roberta-bpe");
 #endif
     mote_token mask = jina     ? mote_text_find_name(vocab, "<mask>")
                       : modern ? mote_text_find_name(vocab, "[MASK]")

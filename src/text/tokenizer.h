@@ -46,6 +46,7 @@ struct mote_text_source {
     int8_t add_bos, add_eos, add_space_prefix,
         remove_extra_whitespaces; /* 0, 1, or -1: not said, default of kind and pre */
     uint8_t keeps_case;           /* WPM: letters keep their case and their accents */
+    uint8_t of_encoder;           /* which gives no answer: no name of a token says that it ends one */
     const uint8_t *charsmap;      /* [n_charsmap] UNI: SentencePiece's precompiled_charsmap, or NULL */
     uint64_t n_charsmap;
 };

@@ -8,6 +8,7 @@
  * files pad with them, and match nothing. */
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/word.h"
 #include "text/vocab.h"
 
 #define LOWER_BLOCK "\xE2\x96\x81" /* ▁ */
@@ -48,16 +49,14 @@ void mote_text_fetch(const struct mote_text_vocab *vocab, uint64_t hash, int ste
     const uint32_t *slot = &vocab->slots[(uint32_t)hash & vocab->slot_mask];
     uint32_t id = *slot & (((uint32_t)1 << vocab->slot_bits) - 1);
     if (step == 0)
-        __builtin_prefetch(slot);
+        mote_base_prefetch(slot);
     else if (*slot != UINT32_MAX)
-        __builtin_prefetch(step == 1 ? (const void *)&vocab->tokens[id] : vocab->tokens[id].data);
+        mote_base_prefetch(step == 1 ? (const void *)&vocab->tokens[id] : vocab->tokens[id].data);
 }
 
 mote_token mote_text_find_name(const struct mote_text_vocab *vocab, const char *name) {
-    size_t n = 0;
-    while (name[n])
-        n++;
-    return mote_text_find(vocab, name, n);
+    mote_text text = mote_base_word(name);
+    return mote_text_find(vocab, name, text.n);
 }
 
 /* Puts id into the table under its string. */

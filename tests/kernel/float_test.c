@@ -365,8 +365,8 @@ static void close_attention(struct attention *s) {
 /* Whether the query sees something of a page. */
 static int sees(const struct attention *s, uint32_t i, uint32_t page) {
     uint32_t first = page * MOTE_KERNEL_PAGE, last = first + MOTE_KERNEL_PAGE - 1;
-    if (!s->a.position) return 1;
-    return s->stands[i] <= last + s->a.reach && first <= s->stands[i] + s->a.reach;
+    if (!s->a.reach) return 1;
+    return s->stands[i] < last + s->a.reach && first < s->stands[i] + s->a.reach;
 }
 
 /* Queries [i, end) over n_pages pages: those together that see the same ones. */
@@ -427,7 +427,7 @@ static void check_softmax(const struct attention *s, int type, const float *out)
             for (uint32_t e = 0; e < dim; e++)
                 p[t] += (double)q[e] * (double)s->k[t * dim + e] * 0.125;
             int64_t away = (int64_t)t - s->stands[i];
-            if (s->a.position && (away < 0 ? -away : away) > s->a.reach) p[t] = -INFINITY;
+            if (s->a.reach && (away < 0 ? -away : away) >= s->a.reach) p[t] = -INFINITY;
             top = p[t] > top ? p[t] : top;
         }
         for (uint32_t t = 0; t < n; t++)
@@ -453,7 +453,7 @@ static void check_attend(uint32_t n_queries, uint32_t n_positions, uint32_t head
     size_t n = (size_t)n_queries * head_dim;
     float *want = malloc(n * sizeof *want);
     open_attention(&s, n_queries, n_positions, head_dim, awkward);
-    s.a.position = reach ? s.stands : NULL;
+    s.a.position = s.stands;
     s.a.reach = reach;
     for (int type = 0; type < MOTE_KERNEL_KV; type++) {
         FOR_EACH_TABLE(table, cpu) {

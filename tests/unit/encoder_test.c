@@ -21,7 +21,7 @@ enum {
     H = 4,
     E = D / H,
     F = 96,
-    L = 2,
+    L = 3,
     V = 50,
     CONTEXT = 100,
     LABELS = 3,
@@ -34,6 +34,9 @@ struct kind {
     int gated, fused, rotated, has_head, has_dense, tokens, normalized, quantized;
     const char *activation;
     uint32_t pooling, n_segments;
+    int modern, starts_normed;
+    uint32_t window, pattern; /* 0: the file does not say */
+    const char *gate;
 };
 
 static const struct kind kinds[] = {
@@ -51,7 +54,40 @@ static const struct kind kinds[] = {
     {.name = "of tokens", .n_segments = 2, .pooling = MOTE_POOLING_LAST, .has_head = 1, .tokens = 1},
     {.name = "nomic", .gated = 1, .fused = 1, .rotated = 1, .n_segments = 2, .pooling = MOTE_POOLING_MEAN},
     {.name = "fused with biases", .fused = 1, .n_segments = 2, .pooling = MOTE_POOLING_NONE},
+    {.name = "ModernBERT", .modern = 1, .fused = 1, .rotated = 1, .window = 20, .pooling = 4, .has_head = 1},
+    {.name = "ModernBERT in Q8_0",
+     .modern = 1,
+     .fused = 1,
+     .rotated = 1,
+     .window = 70,
+     .pooling = MOTE_POOLING_CLS,
+     .has_head = 1,
+     .has_dense = 1,
+     .quantized = 1},
+    {.name = "ModernBERT with SiLU",
+     .modern = 1,
+     .fused = 1,
+     .rotated = 1,
+     .starts_normed = 1,
+     .window = 1,
+     .pattern = 2,
+     .gate = "silu",
+     .pooling = MOTE_POOLING_MEAN},
+    {.name = "ModernBERT without windows",
+     .modern = 1,
+     .fused = 1,
+     .rotated = 1,
+     .pooling = MOTE_POOLING_MEAN},
 };
+
+static const char *architecture(const struct kind *k) {
+    return k->modern ? "modern-bert" : k->rotated ? "nomic-bert" : "bert";
+}
+
+/* How far the layer sees, or 0: it sees all. */
+static uint32_t window(const struct kind *k, int layer) {
+    return layer % (int)(k->pattern ? k->pattern : 3) ? k->window : 0;
+}
 
 /* ---- the file, and its weights in double ---- */
 
@@ -65,7 +101,7 @@ struct file {
     const struct kind *kind;
     struct gguf_writer keys, infos, data, all;
     uint32_t n_keys, n_tensors, random;
-    struct tensor tensors[64];
+    struct tensor tensors[80];
     uint8_t *bytes;
 };
 
@@ -112,6 +148,11 @@ static void add_layer(struct file *f, int i) {
         {"attn_q", D, D, !k->rotated},      {"attn_k", D, D, !k->rotated}, {"attn_v", D, D, !k->rotated},
         {"attn_output", D, D, !k->rotated}, {"ffn_gate", F, D, 0},         {"ffn_up", F, D, !k->rotated},
         {"ffn_down", D, F, !k->rotated},    {"attn_output_norm", 1, D, 1}, {"layer_output_norm", 1, D, 1}};
+    if (k->modern) {
+        list[4].name = "ffn_up", list[4].rows = 2 * F;
+        list[5].name = "attn_norm", list[5].rows = 1;
+        list[7].name = "ffn_norm";
+    }
     if (k->fused) {
         snprintf(name, sizeof name, "blk.%d.attn_qkv.weight", i);
         add_tensor(f, name, 3 * D, D, 0, 0.3);
@@ -119,19 +160,28 @@ static void add_layer(struct file *f, int i) {
         if (!k->rotated) add_tensor(f, name, 1, 3 * D, 0, 0.3);
     }
     for (size_t j = 0; j < sizeof list / sizeof *list; j++) {
-        if ((k->fused && j < 3) || (j == 4 && !k->gated)) continue;
+        if ((k->fused && j < 3) || (j == 4 && !k->gated && !k->modern)) continue;
+        if (k->modern && (j == 8 || (j == 5 && i == 0 && !k->starts_normed))) continue;
         int norm = list[j].rows == 1;
         snprintf(name, sizeof name, "blk.%d.%s.weight", i, list[j].name);
         add_tensor(f, name, list[j].rows, list[j].columns, norm, norm ? 0.2 : 0.3);
         snprintf(name, sizeof name, "blk.%d.%s.bias", i, list[j].name);
-        if (list[j].biased) add_tensor(f, name, 1, norm ? D : list[j].rows, 0, 0.3);
+        if (list[j].biased && !k->modern) add_tensor(f, name, 1, norm ? D : list[j].rows, 0, 0.3);
     }
 }
 
 static void put_key(struct file *f, const char *rest, uint32_t value) {
     char name[64];
-    snprintf(name, sizeof name, "%s.%s", f->kind->rotated ? "nomic-bert" : "bert", rest);
+    snprintf(name, sizeof name, "%s.%s", architecture(f->kind), rest);
     gguf_put_key_u32(&f->keys, name, value);
+    f->n_keys++;
+}
+
+static void put_float(struct file *f, const char *rest, float value) {
+    char name[64];
+    snprintf(name, sizeof name, "%s.%s", architecture(f->kind), rest);
+    gguf_put_key(&f->keys, name, 6);
+    gguf_put(&f->keys, &value, 4);
     f->n_keys++;
 }
 
@@ -143,13 +193,19 @@ static void put_flag(struct file *f, const char *name) {
 
 static void put_keys(struct file *f) {
     const struct kind *k = f->kind;
-    float eps = 1e-5f;
-    gguf_put_key_string(&f->keys, "general.architecture", k->rotated ? "nomic-bert" : "bert");
-    gguf_put_key(&f->keys,
-                 k->rotated ? "nomic-bert.attention.layer_norm_epsilon" : "bert.attention.layer_norm_epsilon",
-                 6);
-    gguf_put(&f->keys, &eps, 4);
-    f->n_keys += 2;
+    gguf_put_key_string(&f->keys, "general.architecture", architecture(k));
+    f->n_keys++;
+    put_float(f, "attention.layer_norm_epsilon", 1e-5f);
+    if (k->modern) {
+        put_float(f, "rope.freq_base", 160000);
+        put_float(f, "rope.freq_base_swa", 10000);
+    }
+    if (k->window) put_key(f, "attention.sliding_window", k->window);
+    if (k->pattern) put_key(f, "attention.sliding_window_pattern", k->pattern);
+    if (k->gate) {
+        gguf_put_key_string(&f->keys, "modern-bert.hidden_activation", k->gate);
+        f->n_keys++;
+    }
     put_key(f, "embedding_length", D);
     put_key(f, "block_count", L);
     put_key(f, "feed_forward_length", F);
@@ -176,12 +232,13 @@ static void build(struct file *f, const struct kind *k) {
     if (!k->rotated) add_tensor(f, "position_embd.weight", CONTEXT, D, 0, 0.5);
     if (k->n_segments) add_tensor(f, "token_types.weight", k->n_segments, D, 0, 0.5);
     add_tensor(f, "token_embd_norm.weight", 1, D, 1, 0.2);
-    add_tensor(f, "token_embd_norm.bias", 1, D, 0, 0.2);
+    if (k->modern) add_tensor(f, "output_norm.weight", 1, D, 1, 0.2);
+    if (!k->modern) add_tensor(f, "token_embd_norm.bias", 1, D, 0, 0.2);
     for (int i = 0; i < L; i++)
         add_layer(f, i);
     if (k->has_dense) {
         add_tensor(f, "cls.weight", DENSE, D, 0, 0.3);
-        add_tensor(f, "cls.bias", 1, DENSE, 0, 0.3);
+        add_tensor(f, k->modern ? "cls.norm.weight" : "cls.bias", 1, DENSE, 0, 0.3);
     }
     if (k->has_head) {
         add_tensor(f, "cls.output.weight", LABELS, k->has_dense ? DENSE : D, 0, 0.3);
@@ -228,25 +285,25 @@ static void product(const struct file *f, const char *what, int layer, uint32_t 
     }
 }
 
-static void norm(const struct file *f, const char *what, int layer, double *x) {
+static void norm(const struct file *f, const char *what, int layer, int n, double *x) {
     char name[48];
     double mean = 0, square = 0;
     snprintf(name, sizeof name, "%s.weight", what);
     const struct tensor *w = find(f, name, layer);
     snprintf(name, sizeof name, "%s.bias", what);
     const struct tensor *b = find(f, name, layer);
-    for (int i = 0; i < D; i++)
-        mean += x[i] / D;
-    for (int i = 0; i < D; i++)
-        square += (x[i] - mean) * (x[i] - mean) / D;
-    for (int i = 0; i < D; i++)
-        x[i] = (x[i] - mean) / sqrt(square + 1e-5) * w->values[i] + b->values[i];
+    for (int i = 0; i < n; i++)
+        mean += x[i] / n;
+    for (int i = 0; i < n; i++)
+        square += (x[i] - mean) * (x[i] - mean) / n;
+    for (int i = 0; i < n; i++)
+        x[i] = (x[i] - mean) / sqrt(square + 1e-5) * w->values[i] + (b ? b->values[i] : 0);
 }
 
-static void rotate(double *x, uint32_t position) {
+static void rotate(double *x, uint32_t position, double base) {
     for (int h = 0; h < H; h++)
         for (int i = 0; i < E / 2; i++) {
-            double angle = position * pow(10000, -2.0 * i / E), a = x[h * E + i], b = x[h * E + i + E / 2];
+            double angle = position * pow(base, -2.0 * i / E), a = x[h * E + i], b = x[h * E + i + E / 2];
             x[h * E + i] = a * cos(angle) - b * sin(angle);
             x[h * E + i + E / 2] = a * sin(angle) + b * cos(angle);
         }
@@ -258,19 +315,24 @@ struct state {
 
 static void project(const struct file *f, int layer, struct state *s, size_t n) {
     double *to[] = {NULL, NULL, NULL};
+    double base = f->kind->modern && !window(f->kind, layer) ? 160000 : 10000;
     const char *const names[] = {"blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v"};
     for (uint32_t t = 0; t < n; t++) {
+        double x[D];
+        memcpy(x, s->x[t], sizeof x);
+        if (f->kind->modern && (layer || f->kind->starts_normed)) norm(f, "blk.%d.attn_norm", layer, D, x);
         to[0] = s->q[t], to[1] = s->k[t], to[2] = s->v[t];
         for (uint32_t i = 0; i < 3; i++)
-            product(f, f->kind->fused ? "blk.%d.attn_qkv" : names[i], layer, f->kind->fused ? i * D : 0, D,
-                    s->x[t], to[i]);
+            product(f, f->kind->fused ? "blk.%d.attn_qkv" : names[i], layer, f->kind->fused ? i * D : 0, D, x,
+                    to[i]);
         if (!f->kind->rotated) continue;
-        rotate(s->q[t], t);
-        rotate(s->k[t], t);
+        rotate(s->q[t], t, base);
+        rotate(s->k[t], t, base);
     }
 }
 
-static void attend(const struct state *s, size_t n, uint32_t t, double *out) {
+/* window 0: all is seen */
+static void attend(const struct state *s, size_t n, uint32_t t, uint32_t window, double *out) {
     memset(out, 0, D * sizeof *out);
     for (int h = 0; h < H; h++) {
         double p[LONGEST], sum = 0;
@@ -278,7 +340,7 @@ static void attend(const struct state *s, size_t n, uint32_t t, double *out) {
             double score = 0;
             for (int i = h * E; i < (h + 1) * E; i++)
                 score += s->q[t][i] * s->k[j][i];
-            p[j] = exp(score / sqrt(E));
+            p[j] = window && labs((long)j - (long)t) > window / 2 ? 0 : exp(score / sqrt(E));
             sum += p[j];
         }
         for (size_t j = 0; j < n; j++)
@@ -287,13 +349,22 @@ static void attend(const struct state *s, size_t n, uint32_t t, double *out) {
     }
 }
 
+static double silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+static double gelu(double x) {
+    return x * (1 + erf(x / sqrt(2))) / 2;
+}
+
 static void feed_forward(const struct file *f, int layer, const double *x, double *delta) {
+    const struct kind *k = f->kind;
     double up[F], gate[F];
-    product(f, "blk.%d.ffn_up", layer, 0, F, x, up);
-    if (f->kind->gated) product(f, "blk.%d.ffn_gate", layer, 0, F, x, gate);
+    product(f, "blk.%d.ffn_up", layer, k->modern ? F : 0, F, x, up);
+    if (k->gated || k->modern)
+        product(f, k->modern ? "blk.%d.ffn_up" : "blk.%d.ffn_gate", layer, 0, F, x, gate);
     for (int i = 0; i < F; i++)
-        up[i] =
-            f->kind->gated ? gate[i] / (1 + exp(-gate[i])) * up[i] : up[i] * (1 + erf(up[i] / sqrt(2))) / 2;
+        up[i] = k->gated || k->gate ? silu(gate[i]) * up[i] : k->modern ? gelu(gate[i]) * up[i] : gelu(up[i]);
     product(f, "blk.%d.ffn_down", layer, 0, D, up, delta);
 }
 
@@ -308,23 +379,27 @@ static void run(const struct file *f, const mote_sequence *sequence, struct stat
             if (positions) s->x[t][i] += positions->values[t * D + (uint32_t)i];
             if (segments) s->x[t][i] += segments->values[second * D + i];
         }
-        norm(f, "token_embd_norm", 0, s->x[t]);
+        norm(f, "token_embd_norm", 0, D, s->x[t]);
     }
     for (int layer = 0; layer < L; layer++) {
         project(f, layer, s, n);
         for (uint32_t t = 0; t < n; t++) {
             double out[D], delta[D];
-            attend(s, n, t, out);
+            int modern = f->kind->modern;
+            attend(s, n, t, window(f->kind, layer), out);
             product(f, "blk.%d.attn_output", layer, 0, D, out, delta);
             for (int i = 0; i < D; i++)
                 s->x[t][i] += delta[i];
-            norm(f, "blk.%d.attn_output_norm", layer, s->x[t]);
-            feed_forward(f, layer, s->x[t], delta);
+            memcpy(out, s->x[t], sizeof out);
+            norm(f, modern ? "blk.%d.ffn_norm" : "blk.%d.attn_output_norm", layer, D, modern ? out : s->x[t]);
+            feed_forward(f, layer, modern ? out : s->x[t], delta);
             for (int i = 0; i < D; i++)
                 s->x[t][i] += delta[i];
-            norm(f, "blk.%d.layer_output_norm", layer, s->x[t]);
+            if (!modern) norm(f, "blk.%d.layer_output_norm", layer, D, s->x[t]);
         }
     }
+    for (uint32_t t = 0; t < n && f->kind->modern; t++)
+        norm(f, "output_norm", 0, D, s->x[t]);
 }
 
 static void pool(const struct state *s, size_t n, mote_pooling pooling, double *out) {
@@ -344,9 +419,10 @@ static void judge(const struct file *f, const double *vector, double *labels) {
         x[i] = k->normalized ? vector[i] / sqrt(length) : vector[i];
     if (k->has_dense) product(f, "cls", 0, 0, DENSE, x, dense);
     for (int i = 0; i < DENSE && k->has_dense; i++)
-        dense[i] = !k->activation                   ? tanh(dense[i])
-                   : !strcmp(k->activation, "relu") ? fmax(dense[i], 0)
-                                                    : dense[i] * (1 + erf(dense[i] / sqrt(2))) / 2;
+        dense[i] = !k->activation && !k->modern                      ? tanh(dense[i])
+                   : k->activation && !strcmp(k->activation, "relu") ? fmax(dense[i], 0)
+                                                                     : gelu(dense[i]);
+    if (k->has_dense && k->modern) norm(f, "cls.norm", 0, DENSE, dense);
     product(f, "cls.output", 0, 0, LABELS, k->has_dense ? dense : x, labels);
 }
 
@@ -446,7 +522,8 @@ static void agrees_with_the_mathematics(void **state) {
                 }
                 if (!kinds[k].has_head) continue;
                 for (size_t t = 0; t < (kinds[k].tokens ? sequences[i].n : 1); t++) {
-                    uint32_t judged_pooling = kinds[k].pooling == 4 ? MOTE_POOLING_CLS : kinds[k].pooling;
+                    uint32_t ranks = kinds[k].modern ? MOTE_POOLING_MEAN : MOTE_POOLING_CLS;
+                    uint32_t judged_pooling = kinds[k].pooling == 4 ? ranks : kinds[k].pooling;
                     if (kinds[k].tokens)
                         memcpy(want, s.x[t], sizeof want);
                     else
@@ -467,9 +544,9 @@ static void alone_or_together_the_same_bits(void **state) {
     float alone_labels[12 * LABELS], labels[12 * LABELS];
     struct mote_posix_host *host = mote_posix_host_open(3, UINT32_MAX);
     assert_non_null(host);
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct world w;
-        float *judged = kinds[k].has_head ? labels : NULL;
+        float *judged = kinds[k].has_head && !kinds[k].tokens ? labels : NULL;
         open_world(&w, &kinds[k], &lonely);
         for (size_t i = 0, at = 0; i < 12; at += sequences[i++].n)
             assert_int_equal(mote_context_encode(w.context, &sequences[i], 1, MOTE_POOLING_NONE,
