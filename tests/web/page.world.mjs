@@ -2,10 +2,10 @@
 //
 // page.world.mjs: what the tests of the chat page share: the page as it was built, its model, and servers.
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { makeModels, root, scratch, tool } from './world.mjs';
 
-const dist = join(root, process.env.DIST ?? 'dist', 'web');
+const dist = resolve(root, process.env.DIST ?? 'dist', 'web');
 
 /** The folder of the page. */
 export function builtPage() {

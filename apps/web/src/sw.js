@@ -12,9 +12,14 @@ const CATALOGUE = new URL("catalogue.json", self.registration.scope).href;
 const HOME = self.registration.scope;
 
 self.addEventListener("install", (event) => {
-    // All or nothing: a page of which parts are missing would be worse than none.
+    // All or nothing: a page of which parts are missing, or of another version, would be worse than none.
     event.waitUntil(
-        caches.open(CACHE).then((cache) => cache.addAll(FILES.map((path) => new Request(path, { cache: "reload" })))),
+        (async () => {
+            const cache = await caches.open(CACHE);
+            await cache.addAll(FILES.map((path) => new Request(path, { cache: "reload" })));
+            const now = await fetch("sw.js", { cache: "reload" });
+            if (!(await now.text()).includes(VERSION)) throw new Error("the site changed meanwhile");
+        })(),
     );
 });
 
@@ -28,9 +33,27 @@ self.addEventListener("activate", (event) => {
     );
 });
 
+// Takes over from an older version where one page asks that is alone, and says whether it does: another would get the
+// rest of its files from the new version.
 self.addEventListener("message", (event) => {
-    if (event.data === "take over") self.skipWaiting();
+    if (event.data !== "take over") return;
+    event.waitUntil(
+        isAlone().then((alone) => {
+            event.ports[0]?.postMessage(alone);
+            return alone && self.skipWaiting();
+        }),
+    );
 });
+
+async function isAlone() {
+    // A page that was just left, or loaded again, may still be counted.
+    for (let tries = 0; tries < 6; tries++) {
+        const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+        if (pages.filter(({ url }) => url.startsWith(HOME)).length < 2) return true;
+        await new Promise((done) => setTimeout(done, 100));
+    }
+    return false;
+}
 
 self.addEventListener("fetch", (event) => {
     const { request } = event;
