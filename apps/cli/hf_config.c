@@ -48,6 +48,8 @@ static const struct names families[] = {
      NULL, "activation"},
     {"nomic_bert", CLI_HF_NOMIC, "n_embd", "n_layer", "n_head", "n_inner", "n_positions",
      "layer_norm_epsilon", "activation_function"},
+    {"modernbert", CLI_HF_MODERN, "hidden_size", "num_hidden_layers", "num_attention_heads",
+     "intermediate_size", "max_position_embeddings", "norm_eps", "hidden_activation"},
 };
 
 static int read_sizes(struct cli_hf_config *c, const struct names *names) {
@@ -64,8 +66,9 @@ static int read_sizes(struct cli_hf_config *c, const struct names *names) {
         *sizes[i].value = CLI_HF_NEEDED;
         code = cli_hf_json_count(&c->json, c->json.root, sizes[i].name, 1, sizes[i].most, sizes[i].value);
     }
-    c->n_types = c->family == CLI_HF_DISTILBERT ? 0 : c->family == CLI_HF_NOMIC ? 1 : 2;
-    c->epsilon = 1e-12;
+    int modern = c->family == CLI_HF_MODERN;
+    c->n_types = c->family == CLI_HF_DISTILBERT || modern ? 0 : c->family == CLI_HF_NOMIC ? 1 : 2;
+    c->epsilon = modern ? 1e-5 : 1e-12;
     c->rope_base = 10000;
     if (!code && c->n_types)
         code = cli_hf_json_count(&c->json, c->json.root, "type_vocab_size", 0, 256, &c->n_types);
@@ -92,6 +95,18 @@ static int expect_flag(const struct cli_hf_config *c, const char *key, int expec
     int flag = expected, code = cli_hf_json_flag(&c->json, c->json.root, key, &flag);
     if (code || flag == expected) return code;
     return cli_hf_json_fail(&c->json, "\"%s\": %s is not supported", key, flag ? "true" : "false");
+}
+
+static int check_modern(struct cli_hf_config *c) {
+    static const char *const gates[] = {"gelu", "silu", NULL}, *const gelu[] = {"gelu", NULL};
+    static const char *const off[] = {"norm_bias", "attention_bias", "mlp_bias", "classifier_bias"};
+    int code = expect_text(c, "hidden_activation", gates);
+    c->gate = gates[0];
+    if (!code) code = cli_hf_json_text(&c->json, c->json.root, "hidden_activation", &c->gate);
+    if (!code) code = expect_text(c, "classifier_activation", gelu);
+    for (size_t i = 0; i < sizeof off / sizeof *off && !code; i++)
+        code = expect_flag(c, off[i], 0);
+    return code;
 }
 
 static int check_program(const struct cli_hf_config *c, const struct names *names) {
@@ -142,6 +157,42 @@ static int read_positions(struct cli_hf_config *c) {
     return CLI_OK;
 }
 
+/* A base of rotation: as it was written first, or as it is now, in "rope_parameters". */
+static int read_base(const struct cli_hf_config *c, const char *key, const char *layers, double *base) {
+    const json_t *all = json_object_get(c->json.root, "rope_parameters");
+    const json_t *of_layers = json_object_get(all, layers);
+    static const char *const plain[] = {"default", NULL};
+    const char *type = plain[0];
+    int code = cli_hf_json_real(&c->json, c->json.root, key, 1, 1e12, base);
+    if (!code) code = cli_hf_json_real(&c->json, of_layers, "rope_theta", 1, 1e12, base);
+    if (!code) code = cli_hf_json_text(&c->json, of_layers, "rope_type", &type);
+    if (!code && strcmp(type, plain[0]) != 0)
+        code = cli_hf_json_fail(&c->json, "\"rope_type\": '%.40s' is not supported", type);
+    return code;
+}
+
+static int read_windows(struct cli_hf_config *c) {
+    const json_t *types = json_object_get(c->json.root, "layer_types");
+    c->rope_base = 160000;
+    c->window = 128;
+    c->pattern = 3;
+    int code = cli_hf_json_count(&c->json, c->json.root, "local_attention", 1, MOST_POSITIONS, &c->window);
+    if (!code)
+        code = cli_hf_json_count(&c->json, c->json.root, "global_attn_every_n_layers", 1, MOST_LAYERS,
+                                 &c->pattern);
+    if (!code) code = read_base(c, "global_rope_theta", "full_attention", &c->rope_base);
+    c->near_base = json_is_null(json_object_get(c->json.root, "local_rope_theta")) ? c->rope_base : 10000;
+    if (!code) code = read_base(c, "local_rope_theta", "sliding_attention", &c->near_base);
+    for (size_t i = 0; i < json_array_size(types) && !code; i++) {
+        const char *type = json_string_value(json_array_get(types, i));
+        if (!type || strcmp(type, i % c->pattern ? "sliding_attention" : "full_attention") != 0)
+            code = cli_hf_json_fail(
+                &c->json, "\"layer_types\": layer %zu is not as \"global_attn_every_n_layers\" says", i);
+    }
+    c->n_positions = 0; /* turned, not looked up */
+    return code;
+}
+
 /* ---- the head ---- */
 
 static int ends_with(const char *text, const char *tail) {
@@ -164,7 +215,14 @@ static int read_head(struct cli_hf_config *c) {
     if (!c->head) return CLI_OK;
     if (c->family == CLI_HF_NOMIC)
         return cli_hf_json_fail(&c->json, "\"architectures\": '%.60s' is not supported", name);
-    c->pooling = c->head == CLI_HF_TOKEN_HEAD ? CLI_HF_NONE : CLI_HF_CLS;
+    static const char *const poolings[] = {"cls", "mean", NULL};
+    const char *pooling = poolings[0];
+    if (c->family == CLI_HF_MODERN) {
+        int code = expect_text(c, "classifier_pooling", poolings);
+        if (!code) code = cli_hf_json_text(&c->json, c->json.root, "classifier_pooling", &pooling);
+        if (code) return code;
+    }
+    c->pooling = c->head == CLI_HF_TOKEN_HEAD ? CLI_HF_NONE : *pooling == 'm' ? CLI_HF_MEAN : CLI_HF_CLS;
     c->labels = json_object_get(c->json.root, "id2label");
     if (c->labels && !json_is_object(c->labels))
         return cli_hf_json_fail(&c->json, "\"id2label\" is not an object");
@@ -252,14 +310,16 @@ int cli_hf_config_open(struct cli_hf_config *c, const char *folder) {
     if (!code && !names)
         return cli_hf_json_fail(&c->json,
                                 "\"model_type\": '%.40s' is not one that convert knows: bert, distilbert, "
-                                "roberta, xlm-roberta, camembert, nomic_bert",
+                                "roberta, xlm-roberta, camembert, nomic_bert, modernbert",
                                 c->model_type);
     if (code) return code;
     c->family = names->family;
-    c->arch = c->family == CLI_HF_NOMIC ? "nomic-bert" : "bert";
+    int modern = c->family == CLI_HF_MODERN;
+    c->arch = modern ? "modern-bert" : c->family == CLI_HF_NOMIC ? "nomic-bert" : "bert";
     code = read_sizes(c, names);
-    if (!code) code = check_program(c, names);
+    if (!code) code = modern ? check_modern(c) : check_program(c, names);
     if (!code) code = read_positions(c);
+    if (!code && modern) code = read_windows(c);
     if (!code) code = read_head(c);
     if (!code && !c->head) code = read_modules(c, folder);
     return code;

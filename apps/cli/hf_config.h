@@ -6,7 +6,7 @@
 
 #include "apps/cli/hf_json.h"
 
-enum cli_hf_family { CLI_HF_BERT, CLI_HF_DISTILBERT, CLI_HF_ROBERTA, CLI_HF_NOMIC };
+enum cli_hf_family { CLI_HF_BERT, CLI_HF_DISTILBERT, CLI_HF_ROBERTA, CLI_HF_NOMIC, CLI_HF_MODERN };
 
 enum cli_hf_head {
     CLI_HF_NO_HEAD,
@@ -26,8 +26,11 @@ struct cli_hf_config {
     uint64_t n_positions, n_skipped; /* rows of the table of positions (0: none), and how many are not used */
     uint64_t n_context;
     double epsilon, rope_base;
-    int many_labels;      /* of a text: each label is judged by itself */
-    const json_t *labels; /* "id2label", or NULL */
+    uint64_t window, pattern; /* ModernBERT: layers see this much, all but the first of every `pattern` */
+    double near_base;         /* of their rotation */
+    const char *gate;         /* its activation */
+    int many_labels;          /* of a text: each label is judged by itself */
+    const json_t *labels;     /* "id2label", or NULL */
     struct cli_hf_json json;
 };
 

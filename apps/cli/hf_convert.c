@@ -101,7 +101,13 @@ static void put_config(struct cli_gguf *w, const struct job *job) {
     put_number(w, c->arch, "feed_forward_length", c->hidden);
     put_number(w, c->arch, "attention.head_count", c->n_heads);
     put_real(w, c->arch, "attention.layer_norm_epsilon", c->epsilon);
-    if (c->family == CLI_HF_NOMIC) put_real(w, c->arch, "rope.freq_base", c->rope_base);
+    if (c->family >= CLI_HF_NOMIC) put_real(w, c->arch, "rope.freq_base", c->rope_base);
+    if (c->family == CLI_HF_MODERN) {
+        put_real(w, c->arch, "rope.freq_base_swa", c->near_base);
+        put_number(w, c->arch, "attention.sliding_window", c->window);
+        put_number(w, c->arch, "attention.sliding_window_pattern", c->pattern);
+        cli_gguf_key_string(w, "modern-bert.hidden_activation", c->gate);
+    }
     snprintf(name, sizeof name, "%s.attention.causal", c->arch);
     put_flag(w, name, 0);
     put_number(w, c->arch, "pooling_type", c->pooling);
@@ -157,7 +163,8 @@ static int put_directory(struct cli_gguf *w, const struct job *job) {
     put_config(w, job);
     int code = put_labels(w, job);
     if (code) return code;
-    cli_hf_tokenizer_put(w, &job->tokenizer, job->config.n_types);
+    cli_hf_tokenizer_put(w, &job->tokenizer, job->config.n_types,
+                         job->config.family == CLI_HF_MODERN ? "modern-bert" : "roberta-bpe");
     for (size_t i = 0; i < job->tensors.n; i++) {
         const struct cli_hf_tensor *t = &job->tensors.list[i];
         const struct cli_encoding *encoding = encoding_of(job, t);

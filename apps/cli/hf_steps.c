@@ -4,7 +4,8 @@
  * the core has do fixed things there, with a few switches; each step a file asks for must be one of them:
  *
  *     WordPiece   BertNormalizer, BertPreTokenizer
- *     BPE         no normalizer; ByteLevel, which cuts words as GPT-2
+ *     BPE         no normalizer, or NFC, which is left out as in llama.cpp: composed text is its own; ByteLevel,
+ *                 which cuts words as GPT-2
  *     Unigram     Precompiled (a table of replacements), runs of spaces as one; WhitespaceSplit, Metaspace
  *
  * Behind it TemplateProcessing, BertProcessing or RobertaProcessing put one token before the text and one
@@ -94,6 +95,8 @@ static int read_normalizer(struct cli_hf_tokenizer *t) {
         const json_t *step = steps.list[i];
         if (t->kind == CLI_HF_WORDPIECE && is(step, "BertNormalizer"))
             code = read_bert(t, step);
+        else if (t->kind == CLI_HF_BYTES && is(step, "NFC"))
+            continue;
         else if (t->kind == CLI_HF_UNIGRAM && is(step, "Precompiled") && !t->charsmap.n)
             code = read_charsmap(t, step);
         else if (t->kind == CLI_HF_UNIGRAM && (is_squeeze(step) || is(step, "Strip")))

@@ -3,11 +3,12 @@
  * hf_tensors.c: the names of tensors, as tables: for each family GGUF's name, the folder's, and the shape in
  * letters, rows before columns:
  *
- *     V vocabulary   D width   F hidden   P positions   S kinds of segments   T three times D   L labels
+ *     V vocabulary   D width   F hidden   G twice F   P positions   S kinds of segments   T three times D   L labels
  *
  * A row with two letters is a matrix with a ".weight", and with a ".bias" as long as its first letter; one
  * with a single letter a norm. Lower-case "p" is a table of positions: no bias, and the rows that the family
- * does not use are left out; "v" and "s" are tables without a bias, "t", "d" and "f" matrices without one.
+ * does not use are left out; "v" and "s" are tables without a bias, "t", "d", "f" and "g" matrices without one, "n" is
+ * a norm without one, "i" a norm that the first layer does not have.
  *
  * Names may have the model's own name in front ("bert."), and old norms say gamma and beta. */
 #include <ctype.h>
@@ -58,13 +59,27 @@ static const struct row nomic_layer[] = {
     {"ffn_gate", "mlp.fc12", "fD"},      {"ffn_down", "mlp.fc2", "dF"},
     {"layer_output_norm", "norm2", "D"}, {0}};
 
-/* Heads of a text; one of tokens is {"cls.output", "classifier"} in all families. */
+static const struct row modern_front[] = {{"token_embd", "embeddings.tok_embeddings", "vD"},
+                                          {"token_embd_norm", "embeddings.norm", "n"},
+                                          {"output_norm", "final_norm", "n"},
+                                          {0}};
+static const struct row modern_layer[] = {{"attn_norm", "attn_norm", "i"},
+                                          {"attn_qkv", "attn.Wqkv", "tD"},
+                                          {"attn_output", "attn.Wo", "dD"},
+                                          {"ffn_norm", "mlp_norm", "n"},
+                                          {"ffn_up", "mlp.Wi", "gD"},
+                                          {"ffn_down", "mlp.Wo", "dF"},
+                                          {0}};
+
+/* Heads of a text; one of tokens is {"cls.output", "classifier"} in all families but the last. */
 static const struct row bert_head[] = {
     {"cls", "pooler.dense", "DD"}, {"cls.output", "classifier", "LD"}, {0}};
 static const struct row distilbert_head[] = {
     {"cls", "pre_classifier", "DD"}, {"cls.output", "classifier", "LD"}, {0}};
 static const struct row roberta_head[] = {
     {"cls", "classifier.dense", "DD"}, {"cls.output", "classifier.out_proj", "LD"}, {0}};
+static const struct row modern_head[] = {
+    {"cls", "head.dense", "dD"}, {"cls.norm", "head.norm", "n"}, {"cls.output", "classifier", "LD"}, {0}};
 
 static const struct {
     const char *layer; /* in front of a layer's names */
@@ -74,14 +89,21 @@ static const struct {
     [CLI_HF_DISTILBERT] = {"transformer.layer.", distilbert_front, distilbert_layer, distilbert_head},
     [CLI_HF_ROBERTA] = {"encoder.layer.", bert_front, bert_layer, roberta_head},
     [CLI_HF_NOMIC] = {"encoder.layers.", nomic_front, nomic_layer, NULL},
+    [CLI_HF_MODERN] = {"layers.", modern_front, modern_layer, modern_head},
 };
 
-static const char *const prefixes[] = {"", "bert.", "roberta.", "distilbert."};
+static const char *const prefixes[] = {"", "bert.", "roberta.", "distilbert.", "model."};
 
 /* What pretraining leaves in a folder; a pooler may be part of a head, and is then used before this is read. */
-static const char *const left_behind[] = {
-    "pooler.", "cls.predictions.",        "cls.seq_relationship.",    "lm_head.",
-    "vocab_",  "embeddings.position_ids", "embeddings.token_type_ids"};
+static const char *const left_behind[] = {"pooler.",
+                                          "head.",
+                                          "decoder.",
+                                          "cls.predictions.",
+                                          "cls.seq_relationship.",
+                                          "lm_head.",
+                                          "vocab_",
+                                          "embeddings.position_ids",
+                                          "embeddings.token_type_ids"};
 
 struct finder {
     const struct cli_hf_config *config;
@@ -127,6 +149,8 @@ static uint64_t size_of(const struct finder *f, char letter) {
         return c->n_vocab;
     case 'F':
         return c->hidden;
+    case 'G':
+        return 2 * c->hidden;
     case 'P':
         return c->n_positions;
     case 'S':
@@ -198,6 +222,7 @@ static int take_layers(struct finder *f, const struct row *rows, const char *lay
             char gguf[40], stem[96];
             snprintf(gguf, sizeof gguf, "blk.%u.%s", i, row->gguf);
             snprintf(stem, sizeof stem, "%s%u.%s", layer, i, row->from);
+            if (row->shape[0] == 'i' && i == 0) continue;
             int code = take_row(f, gguf, stem, row->shape);
             if (code) return code;
         }
@@ -207,7 +232,7 @@ static int take_layers(struct finder *f, const struct row *rows, const char *lay
 static int take_head(struct finder *f, const struct row *rows) {
     static const struct row of_tokens[] = {{"cls.output", "classifier", "LD"}, {0}};
     if (!f->config->head) return CLI_OK;
-    if (f->config->head == CLI_HF_TOKEN_HEAD) rows = of_tokens;
+    if (f->config->head == CLI_HF_TOKEN_HEAD && rows != modern_head) rows = of_tokens;
     const struct row *last = rows;
     while (last[1].gguf)
         last++;
@@ -238,7 +263,9 @@ int cli_hf_tensors_open(struct cli_hf_tensors *out, const struct cli_hf_config *
     f.used = calloc(files->n + 1, 1);
     int code = out->list && f.used ? CLI_OK : cli_fail(CLI_MEMORY, "not enough memory");
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes && !code; i++)
-        if (find_as(&f, prefixes[i], "embeddings.word_embeddings.weight")) f.prefix = prefixes[i];
+        if (find_as(&f, prefixes[i], "embeddings.word_embeddings.weight") ||
+            find_as(&f, prefixes[i], "embeddings.tok_embeddings.weight"))
+            f.prefix = prefixes[i];
     if (!code) code = take_rows(&f, families[config->family].front);
     if (!code) code = take_layers(&f, families[config->family].layers, families[config->family].layer);
     if (!code) code = take_head(&f, families[config->family].head);

@@ -301,11 +301,11 @@ static void put_kind(struct cli_gguf *w, const struct cli_hf_tokenizer *t) {
     cli_gguf_put(w, t->charsmap.data, t->charsmap.n);
 }
 
-void cli_hf_tokenizer_put(struct cli_gguf *w, const struct cli_hf_tokenizer *t, uint64_t n_types) {
-    static const char *const kinds[] = {"bert", "gpt2", "t5"}, *const splits[] = {"default", "roberta-bpe",
-                                                                                  "default"};
+void cli_hf_tokenizer_put(struct cli_gguf *w, const struct cli_hf_tokenizer *t, uint64_t n_types,
+                          const char *split) {
+    static const char *const kinds[] = {"bert", "gpt2", "t5"};
     cli_gguf_key_string(w, "tokenizer.ggml.model", kinds[t->kind]);
-    cli_gguf_key_string(w, "tokenizer.ggml.pre", splits[t->kind]);
+    cli_gguf_key_string(w, "tokenizer.ggml.pre", t->kind == CLI_HF_BYTES ? split : "default");
     cli_gguf_key_u32(w, "tokenizer.ggml.token_type_count", n_types ? n_types : 1);
     cli_gguf_key_array(w, "tokenizer.ggml.tokens", CLI_GGUF_STRING, t->n_tokens);
     for (uint64_t i = 0; i < t->n_tokens; i++)

@@ -56,8 +56,9 @@ struct cli_hf_tokenizer {
  * files beside it. Close it in any case. */
 int cli_hf_tokenizer_open(struct cli_hf_tokenizer *tokenizer, const char *folder, uint64_t n_tokens);
 void cli_hf_tokenizer_close(struct cli_hf_tokenizer *tokenizer);
-/* n_types: kinds of segments, for tokenizer.ggml.token_type_count. */
-void cli_hf_tokenizer_put(struct cli_gguf *w, const struct cli_hf_tokenizer *tokenizer, uint64_t n_types);
+/* n_types: kinds of segments, for tokenizer.ggml.token_type_count. split: tokenizer.ggml.pre of byte-level BPE. */
+void cli_hf_tokenizer_put(struct cli_gguf *w, const struct cli_hf_tokenizer *tokenizer, uint64_t n_types,
+                          const char *split);
 
 /* hf_steps.c: the normalizer, the cut into words and the special tokens around a text. */
 int cli_hf_steps_read(struct cli_hf_tokenizer *tokenizer);

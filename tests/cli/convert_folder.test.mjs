@@ -186,6 +186,38 @@ test('DistilBERT has no segments; nomic-bert has no positions, and its three pro
     assert.equal(nomic.tensors['blk.0.attn_qkv.bias'], undefined);
 });
 
+test('ModernBERT: windows, two bases, gate and up in one, no norm in front of the first attention', () => {
+    const model = folder('modernbert');
+    const { keys, tensors } = convert(model);
+    const said = Object.fromEntries(Object.entries(keys).filter(([name]) => /rope|window|hidden|epsilon/.test(name)));
+    assert.deepEqual({ ...said, 'modern-bert.attention.layer_norm_epsilon': 1e-5 }, {
+        'modern-bert.attention.layer_norm_epsilon': 1e-5, 'modern-bert.rope.freq_base': 160000, 'modern-bert.rope.freq_base_swa': 10000,
+        'modern-bert.attention.sliding_window': 16, 'modern-bert.attention.sliding_window_pattern': 3, 'modern-bert.hidden_activation': 'gelu' });
+    assert.equal(keys['tokenizer.ggml.pre'], 'modern-bert');
+    assert.equal(keys['tokenizer.ggml.token_type'][267], 4); // two spaces, found in any text
+    assert.deepEqual(tensors['blk.0.ffn_up.weight'].dims, [D, 2 * F]);
+    assert.equal(tensors['blk.0.attn_norm.weight'], undefined);
+    assert.deepEqual(tensors['blk.1.attn_norm.weight'].values, values(model, 'layers.1.attn_norm.weight'));
+    assert.deepEqual(tensors['output_norm.weight'].values, values(model, 'final_norm.weight'));
+
+    const now = folder('modernbert'); // as newer libraries write it
+    delete now.config.global_rope_theta;
+    delete now.config.local_rope_theta;
+    now.config.rope_parameters = { full_attention: { rope_type: 'default', rope_theta: 80000 }, sliding_attention: { rope_type: 'default', rope_theta: 5000 } };
+    now.config.layer_types = ['full', 'sliding', 'sliding', 'full', 'sliding'].map((type) => `${type}_attention`);
+    const again = convert(now);
+    assert.equal(again.keys['modern-bert.rope.freq_base'], 80000);
+    assert.equal(again.keys['modern-bert.rope.freq_base_swa'], 5000);
+
+    for (const head of ['text', 'token']) {
+        const judge = convert(folder('modernbert', { head }));
+        assert.deepEqual(judge.tensors['cls.norm.weight'].dims, [D]);
+        assert.equal(judge.tensors['cls.bias'], undefined);
+        assert.equal(judge.keys['modern-bert.pooling_type'], head === 'text' ? 1 : 0);
+        assert.match(mote(['classify', judge.out, '-p', 'hello world']).stdout, head === 'text' ? /maybe/ : /entities/);
+    }
+});
+
 test('heads of texts and of tokens, with their labels', () => {
     const heads = { bert: ['bert.pooler.dense', 'classifier'], distilbert: ['pre_classifier', 'classifier'], roberta: ['classifier.dense', 'classifier.out_proj'], 'xlm-roberta': ['classifier.dense', 'classifier.out_proj'] };
     for (const [family, [dense, last]] of Object.entries(heads)) {
@@ -218,7 +250,7 @@ test('heads of texts and of tokens, with their labels', () => {
 });
 
 test('every family is a model that embeds', () => {
-    for (const family of ['bert', 'distilbert', 'roberta', 'xlm-roberta', 'nomic_bert']) {
+    for (const family of ['bert', 'distilbert', 'roberta', 'xlm-roberta', 'nomic_bert', 'modernbert']) {
         const { out } = convert(folder(family));
         const said = mote(['embed', out, '-p', 'hello world']);
         assert.equal(said.code, 0, `${family}: ${said.stderr}`);
@@ -358,6 +390,13 @@ test('configurations that lie, or are of other models', () => {
     refuses('no positions left', /leaves no position/, set('pad_token_id', 25), { family: 'roberta' });
     refuses('experts', /"moe_every_n_layers"/, set('moe_every_n_layers', 2), { family: 'nomic_bert' });
     refuses('half a rotation', /"rotary_emb_fraction"/, set('rotary_emb_fraction', 0.5), { family: 'nomic_bert' });
+    const modern = { family: 'modernbert' };
+    refuses('biases', /"attention_bias": true/, set('attention_bias', true), modern);
+    refuses('another gate', /"hidden_activation": 'relu'/, set('hidden_activation', 'relu'), modern);
+    refuses('a window of nothing', /"local_attention"/, set('local_attention', 0), modern);
+    refuses('other layers', /"layer_types": layer 1/, set('layer_types', ['full_attention', 'full_attention']), modern);
+    refuses('stretched rotations', /"rope_type": 'yarn'/, set('rope_parameters', { full_attention: { rope_type: 'yarn' } }), modern);
+    refuses('another pooling', /"classifier_pooling": 'max'/, set('classifier_pooling', 'max'), { ...modern, head: 'text' });
     refuses('labels too few', /"id2label"/, set('id2label', { 0: 'a', 1: 'b' }), { head: 'text' });
     refuses('labels with a hole', /"id2label"/, set('id2label', { 0: 'a', 1: 'b', 3: 'c' }), { head: 'text' });
     refuses('labels no text', /"id2label"/, set('id2label', { 0: 'a', 1: 'b', 2: 3 }), { head: 'text' });

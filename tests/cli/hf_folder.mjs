@@ -79,6 +79,19 @@ export function bytes() {
     };
 }
 
+/** The same as ModernBERT has it: its special tokens, NFC, and an entry for two spaces. */
+export function modern() {
+    const tokenizer = bytes(), ids = { '[CLS]': 0, '[PAD]': 1, '[SEP]': 2, '[UNK]': 3 };
+    const { '<s>': a, '<pad>': b, '</s>': c, '<unk>': d, '<mask>': mask, ...rest } = tokenizer.model.vocab;
+    tokenizer.model.vocab = { ...ids, ...rest, '[MASK]': mask };
+    const [, ...marked] = added({ x: 0, ...ids, '[MASK]': mask });
+    marked.at(-1).lstrip = true;
+    tokenizer.added_tokens = [...marked, { id: 267, content: '  ', special: false, lstrip: false, rstrip: false, normalized: true, single_word: false }];
+    tokenizer.normalizer = { type: 'NFC' };
+    tokenizer.post_processor = around('[CLS]', '[SEP]', ids);
+    return tokenizer;
+}
+
 /** A table of replacements without any: the size of a trie in bytes, its 256 units, the texts behind. */
 export const charsmap = Buffer.concat([Buffer.from(Uint32Array.of(1024).buffer), Buffer.alloc(1024), Buffer.from('A\0')]);
 
@@ -96,8 +109,8 @@ export function unigram() {
 
 // ---- families ----
 
-const D = 32, F = 64, LAYERS = 2, HEADS = 4;
-export const shape = { D, F, LAYERS, HEADS };
+const D = 32, F = 64, LAYERS = 2, HEADS = 4, MODERN_LAYERS = 5;
+export const shape = { D, F, LAYERS, HEADS, MODERN_LAYERS };
 
 function bertTensors(add, prefix, { vocab, positions, types }) {
     add(`${prefix}embeddings.word_embeddings.weight`, vocab, D);
@@ -144,7 +157,22 @@ function nomicTensors(add, { vocab, types }) {
     }
 }
 
-/** A folder of a family: bert, distilbert, roberta, xlm-roberta, nomic_bert; head: undefined, 'text' or 'token'. */
+function modernTensors(add, prefix, { vocab }) {
+    const norm = (name) => add(`${prefix}${name}.weight`, D);
+    add(`${prefix}embeddings.tok_embeddings.weight`, vocab, D);
+    norm('embeddings.norm');
+    for (let i = 0; i < MODERN_LAYERS; i++) {
+        if (i) norm(`layers.${i}.attn_norm`);
+        add(`${prefix}layers.${i}.attn.Wqkv.weight`, 3 * D, D);
+        add(`${prefix}layers.${i}.attn.Wo.weight`, D, D);
+        norm(`layers.${i}.mlp_norm`);
+        add(`${prefix}layers.${i}.mlp.Wi.weight`, 2 * F, D);
+        add(`${prefix}layers.${i}.mlp.Wo.weight`, D, F);
+    }
+    norm('final_norm');
+}
+
+/** A folder of a family: bert, distilbert, roberta, xlm-roberta, nomic_bert, modernbert; head: undefined, 'text' or 'token'. */
 export function folder(family, { head, labels = ['no', 'maybe', 'yes'], dtype = 'F32', seed = 1 } = {}) {
     const random = generator(seed);
     const tensors = {};
@@ -154,10 +182,10 @@ export function folder(family, { head, labels = ['no', 'maybe', 'yes'], dtype = 
     };
     add.linear = (name, rows, columns) => (add(`${name}.weight`, rows, columns), add(`${name}.bias`, rows));
     add.norm = (name) => (add(`${name}.weight`, D), add(`${name}.bias`, D));
-    const tokenizer = family === 'roberta' ? bytes() : family === 'xlm-roberta' ? unigram() : wordpiece();
-    const vocab = family === 'roberta' ? 267 : family === 'xlm-roberta' ? 13 : 20;
-    const prefix = head ? { bert: 'bert.', distilbert: 'distilbert.', roberta: 'roberta.', 'xlm-roberta': 'roberta.' }[family] : '';
-    const like = { bert: 'Bert', distilbert: 'DistilBert', roberta: 'Roberta', 'xlm-roberta': 'XLMRoberta', nomic_bert: 'NomicBert' }[family];
+    const tokenizer = family === 'roberta' ? bytes() : family === 'modernbert' ? modern() : family === 'xlm-roberta' ? unigram() : wordpiece();
+    const vocab = family === 'roberta' ? 267 : family === 'modernbert' ? 268 : family === 'xlm-roberta' ? 13 : 20;
+    const prefix = head ? { bert: 'bert.', distilbert: 'distilbert.', roberta: 'roberta.', 'xlm-roberta': 'roberta.', modernbert: 'model.' }[family] : '';
+    const like = { bert: 'Bert', distilbert: 'DistilBert', roberta: 'Roberta', 'xlm-roberta': 'XLMRoberta', nomic_bert: 'NomicBert', modernbert: 'ModernBert' }[family];
     const config = {
         model_type: family,
         architectures: [like + (head === 'text' ? 'ForSequenceClassification' : head === 'token' ? 'ForTokenClassification' : 'Model')],
@@ -170,6 +198,15 @@ export function folder(family, { head, labels = ['no', 'maybe', 'yes'], dtype = 
     } else if (family === 'nomic_bert') {
         Object.assign(config, { n_embd: D, n_layer: LAYERS, n_head: HEADS, n_inner: F, n_positions: 8192, layer_norm_epsilon: 1e-12, type_vocab_size: 2, activation_function: 'swiglu', rotary_emb_base: 1000, rotary_emb_fraction: 1.0, qkv_proj_bias: false, prenorm: false, causal: false, rotary_emb_scale_base: null });
         nomicTensors(add, { vocab, types: 2 });
+    } else if (family === 'modernbert') {
+        Object.assign(config, { hidden_size: D, num_hidden_layers: MODERN_LAYERS, num_attention_heads: HEADS, intermediate_size: F, max_position_embeddings: 512, norm_eps: 1e-5, hidden_activation: 'gelu', local_attention: 16, global_attn_every_n_layers: 3, global_rope_theta: 160000, local_rope_theta: 10000, norm_bias: false, attention_bias: false, mlp_bias: false, classifier_pooling: 'mean' });
+        modernTensors(add, prefix, { vocab });
+        if (head) {
+            add('head.dense.weight', D, D);
+            add('head.norm.weight', D);
+            add.linear('classifier', labels.length, D);
+        }
+        return { config, tensors, tokenizer, files: {} };
     } else {
         const is = family === 'bert';
         Object.assign(config, { hidden_size: D, num_hidden_layers: LAYERS, num_attention_heads: HEADS, intermediate_size: F, max_position_embeddings: is ? 24 : 26, type_vocab_size: is ? 2 : 1, hidden_act: 'gelu', layer_norm_eps: 1e-5, position_embedding_type: 'absolute', pad_token_id: is ? 0 : 1 });

@@ -28,7 +28,7 @@ function cosine(a, b) {
  *  tokenizer is Unigram. */
 async function theirs(llama, model, texts) {
     const loaded = await llama.loadModel({ modelPath: model });
-    const context = await loaded.createEmbeddingContext({ contextSize: 24 });
+    const context = await loaded.createEmbeddingContext({ contextSize: Math.min(loaded.trainContextSize, 512) });
     const vectors = [];
     const { bos, eos } = loaded.tokens;
     for (const text of texts) {
@@ -44,15 +44,19 @@ test('converted encoders of every family mean the same to llama.cpp', async () =
     const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
     const llama = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error });
     const texts = ['hello world', 'a b c', 'hello'];
-    for (const family of ['bert', 'distilbert', 'roberta', 'xlm-roberta', 'nomic_bert']) {
+    const long = Array.from({ length: 40 }, (_, i) => `${'abcdefg'[i % 7]} hello`).join(' world '); // past windows of 16
+    for (const family of ['bert', 'distilbert', 'roberta', 'xlm-roberta', 'nomic_bert', 'modernbert', 'modernbert silu']) {
+        const [kind, gate] = family.split(' '), model = folder(kind, { seed: 7 });
+        if (gate) model.config.hidden_activation = gate;
         const dir = join(scratch, family), out = join(scratch, `${family}.gguf`);
-        write(dir, folder(family, { seed: 7 }));
+        write(dir, model);
         mote('convert', dir, '-o', out, '-q');
-        const peer = await theirs(llama, out, texts);
-        texts.forEach((text, i) => {
+        const all = kind === 'modernbert' ? [...texts, long, long.slice(0, 60)] : texts;
+        const peer = await theirs(llama, out, all);
+        all.forEach((text, i) => {
             const ours = JSON.parse(mote('embed', out, '-p', text)).embedding;
             const same = cosine(ours, peer[i]);
-            console.log(`  ${family}, "${text}": cosine ${same.toFixed(7)}`);
+            console.log(`  ${family}, "${text.slice(0, 20)}": cosine ${same.toFixed(7)}`);
             assert.ok(same > 0.9999, `${family}, "${text}": cosine ${same}`); // their GELU is an approximation
         });
     }

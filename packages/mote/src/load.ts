@@ -106,7 +106,7 @@ interface Image {
 }
 
 /** Architectures that are read whole: they have modules of their own. */
-const ENCODERS: readonly string[] = ["bert", "nomic-bert"];
+const ENCODERS: readonly string[] = ["bert", "nomic-bert", "modern-bert"];
 
 /** Reads as much of a part as its directory takes. */
 async function readDirectory(source: Source, start: number, size: number, host: Host): Promise<{ head: Uint8Array; directory: Directory | undefined }> {
