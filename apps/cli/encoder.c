@@ -14,9 +14,9 @@
 
 enum { DEFAULT_BATCH = 64, BYTES_PER_TOKEN = 16 };
 
-/* A context's memory goes with its rows, and most texts are short: it begins with so many, and so many
- * sequences for each row, and grows when a text needs more. */
-enum { FIRST_ROWS = 96, ROWS_PER_TEXT = 8 };
+/* A context's memory goes with its rows and its sequences, each of which may leave a page half empty; and most texts
+ * are short. So it begins with few of both, and grows when a text needs more. */
+enum { FIRST_ROWS = 128, ROWS_PER_TEXT = 16, TEXTS = 16 };
 
 #define AT(member) offsetof(struct cli_encoding, member)
 const struct cli_option cli_encoding_options[] = {
@@ -87,6 +87,7 @@ static int needs_encoder(const struct cli_model *model) {
 static mote_context_options size_context(const struct cli_encoder *encoder, size_t n_rows) {
     uint32_t most = encoder->n_positions, n = n_rows < most ? (uint32_t)n_rows : most;
     uint32_t n_texts = n / ROWS_PER_TEXT + 1;
+    if (n_texts > TEXTS) n_texts = TEXTS;
     return (mote_context_options){
         .n_positions = n, .n_rows = n, .n_sessions = n_texts < encoder->n_batch ? n_texts : encoder->n_batch};
 }
@@ -118,6 +119,7 @@ int cli_encoder_open(struct cli_encoder *encoder, const char *name, const struct
     encoder->n_batch = options->n_batch;
     mote_context_options context = size_context(encoder, FIRST_ROWS);
     encoder->n_rows = context.n_rows;
+    mote_posix_code_forget();
     return code ? code : cli_model_start(model, &options->runtime, &context);
 }
 

@@ -21,6 +21,9 @@
 /* A window is full when it has so many texts, tokens, or bytes of texts kept. */
 enum { MOST_TEXTS = CLI_MOST_BATCH, MOST_TOKENS = 2048, MOST_BYTES = 1 << 20 };
 
+/* Short texts are encoded together up to so many tokens: more would be no faster, and take more memory. */
+enum { MOST_ROWS = 256 };
+
 struct entry {
     size_t tokens_at, n_tokens, from, to, n_first;
     size_t text_at, n_text;
@@ -188,7 +191,8 @@ static int encode_batch(struct cli_encoder *encoder, size_t rank, size_t *n) {
     size_t n_tokens = 0;
     for (*n = 0; rank + *n < window->n && *n < encoder->n_batch; ++*n) {
         const struct entry *entry = &window->entries[(uint32_t)window->order[rank + *n]];
-        if (*n && n_tokens + entry->n_tokens > encoder->n_rows) break;
+        if (*n && (n_tokens + entry->n_tokens > encoder->n_rows || n_tokens + entry->n_tokens > MOST_ROWS))
+            break;
         window->batch[*n] =
             (mote_sequence){window->tokens + entry->tokens_at, entry->n_tokens, entry->n_first};
         n_tokens += entry->n_tokens;
@@ -240,6 +244,8 @@ int cli_encoder_flush(struct cli_encoder *encoder) {
     size_t done = 0;
     for (size_t n; !code && !cli_interrupted && done < window->n; done += n)
         if ((code = encode_batch(encoder, done, &n))) n = 0;
+    /* rows of the table of words: each that was read brought 64 KB around it */
+    mote_posix_map_forget(&encoder->model.map);
     encoder->seconds += cli_clock() - started;
     int given = hand_out(encoder, done);
     window->n = window->n_tokens = window->texts.n = 0;

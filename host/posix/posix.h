@@ -39,6 +39,9 @@ void mote_posix_map_close(struct mote_posix_map *map);
  * pages: for a file of which little is wanted from now on. */
 void mote_posix_map_forget(const struct mote_posix_map *map);
 
+/* The same with code and constants of the program and its libraries, most of which was read only to link them. */
+void mote_posix_code_forget(void);
+
 /* A zeroed block aligned to MOTE_ALIGN (page-aligned, committed as it is touched). NULL with errno set. */
 void *mote_posix_block_open(uint64_t n_bytes);
 void mote_posix_block_close(void *block, uint64_t n_bytes);

@@ -94,6 +94,8 @@ void mote_posix_map_forget(const struct mote_posix_map *map) {
     (void)map; /* a copy, which cannot come back */
 }
 
+void mote_posix_code_forget(void) {}
+
 void *mote_posix_block_open(uint64_t n_bytes) {
     if (n_bytes > SIZE_MAX - 2 * MOTE_ALIGN) return errno = ENOMEM, NULL;
     size_t n = ((size_t)n_bytes + MOTE_ALIGN) / MOTE_ALIGN * MOTE_ALIGN;

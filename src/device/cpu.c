@@ -676,7 +676,9 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->page_bytes = d->head_bytes * config->n_kv_heads * (is_encoder ? 2 : config->n_layers);
     d->most_queries = shared > QUERIES ? shared : QUERIES;
     d->cache = mote_base_arena_take(arena, d->n_pages, d->page_bytes);
+#if HAS_BLOCKS
     uint64_t block_rows = (uint64_t)d->n_workers * BLOCK; /* of all workers */
+#endif
     for (uint32_t v = 0; v < MOTE_PROGRAM_VALUES; v++) {
         uint64_t rows = mote_program_is_wanted(v) ? d->n_wanted : d->n_rows;
 #if HAS_BLOCKS
@@ -687,13 +689,20 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
         if (program->width[v] > widest) widest = program->width[v];
     }
     d->widest = widest;
-    uint64_t columns = d->n_rows > d->n_wanted ? d->n_rows : d->n_wanted;
-    if (is_encoder && columns < block_rows) columns = block_rows;
+    uint64_t values = (d->n_rows > d->n_wanted ? d->n_rows : d->n_wanted) * (uint64_t)widest; /* of columns */
+#if HAS_BLOCKS
+    /* blocks read up to the widest, heads only what was pooled and is dense */
+    uint32_t judged = program->width[MOTE_PROGRAM_DENSE] > config->n_model
+                          ? program->width[MOTE_PROGRAM_DENSE]
+                          : config->n_model;
+    if (is_encoder) values = d->n_wanted * (uint64_t)judged;
+    if (is_encoder && values < block_rows * widest) values = block_rows * widest;
+#endif
     uint32_t n_angles = config->rope.n_rot / 2;
     d->n_ropes = config->encoder.window ? 2 : 1;
-    d->x8.q = mote_base_arena_take(arena, columns * widest, sizeof *d->x8.q);
-    d->x8.scale = mote_base_arena_take(arena, columns * widest / MOTE_KERNEL_BLOCK, sizeof *d->x8.scale);
-    d->x8.sum = mote_base_arena_take(arena, columns * widest / 16, sizeof *d->x8.sum);
+    d->x8.q = mote_base_arena_take(arena, values, sizeof *d->x8.q);
+    d->x8.scale = mote_base_arena_take(arena, values / MOTE_KERNEL_BLOCK, sizeof *d->x8.scale);
+    d->x8.sum = mote_base_arena_take(arena, values / 16, sizeof *d->x8.sum);
     d->frequency = mote_base_arena_take(arena, d->n_ropes * n_angles, sizeof *d->frequency);
     d->cosine = mote_base_arena_take(arena, (uint64_t)d->n_ropes * d->n_rows * n_angles, sizeof *d->cosine);
     d->sine = mote_base_arena_take(arena, (uint64_t)d->n_ropes * d->n_rows * n_angles, sizeof *d->sine);
