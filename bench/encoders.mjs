@@ -3,15 +3,18 @@
 // encoders.mjs: mote and ONNX Runtime on MiniLM in 8 bits, in turn, as peers.mjs does it with language models:
 //
 //     one      the time of one text of n tokens: the best of many runs, as both are asked again and again
-//     batch    1,000 sentences of mixed lengths: for mote the whole command, reading, tokenizing and printing
-//              included; for ONNX Runtime the computing alone, sorted and padded in batches of 32
+//     batch    1,000 sentences of mixed lengths, cut to 256 tokens, classified; texts a second. For mote it counts from
+//              text to labels, tokenizing included (`classify --stats`); for ONNX Runtime the computing alone, sorted
+//              and padded in batches of 32. Opening and printing count for neither
 //     base     a BERT-base shape with random weights, mote alone: milliseconds
+//     memory   of mote embed, when it has encoded the same sentences and waits for more: what is resident, and was at
+//              most (VmRSS, VmHWM)
 //
 //     node bench/encoders.mjs [--turns N] [--only TEXT]
 //
 // Writes bench/results/encoders-<machine>.csv and docs/encoders-<machine>.svg.
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -72,11 +75,27 @@ function one({ threads, n }, model, theirs) {
 function batch({ threads }, model, theirs) {
     const list = sentences();
     const ids = list.map((line) => mote(['tokenize', model, '--ids'], line).trim().split(' ').map(Number)); // without [CLS] and [SEP]
-    const start = performance.now();
-    mote(['embed', model, '-t', String(threads), '--format', 'f32', '-o', join(folder, 'vectors.f32')], list.join('\n') + '\n');
-    const ours = performance.now() - start;
+    const words = ['classify', pulled('minilm-sst2'), '-t', String(threads), '-c', '256', '--stats'];
+    const { status, stderr } = spawnSync(MOTE, words, { encoding: 'utf8', input: list.join('\n') + '\n' });
+    const speed = stderr.match(/^speed +([0-9.]+) texts/m);
+    if (status !== 0 || !speed) throw new Error(`mote ${words.join(' ')}: ${stderr.trim()}`);
     const [ms] = onnx({ model: theirs, threads, batch: 32, texts: ids.map((row) => [101, ...row.slice(0, 254), 102]) });
-    return [(1000 * list.length) / ours, (1000 * list.length) / ms];
+    return [Number(speed[1]), (1000 * list.length) / ms];
+}
+
+/** Resident memory in MB, or the most of it. */
+async function memory({ threads, field }, model) {
+    const list = sentences();
+    const child = spawn(MOTE, ['embed', model, '-t', String(threads), '-c', '256', '--quiet'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.write(list.join('\n') + '\n');
+    let lines = 0;
+    for await (const chunk of child.stdout) {
+        for (const byte of chunk) if (byte === 10) lines++;
+        if (lines === list.length) break;
+    }
+    const kb = fs.readFileSync(`/proc/${child.pid}/status`, 'utf8').match(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm'))[1];
+    child.stdin.end();
+    return [(Number(kb) * 1024) / 1e6];
 }
 
 const TESTS = [];
@@ -84,6 +103,8 @@ for (const threads of [1, 2]) {
     for (const n of [8, 32, 128, 256]) TESTS.push({ label: `MiniLM, ${n} tokens, ${threads}t`, unit: 'ms', run: one, threads, n });
     TESTS.push({ label: `MiniLM, 1,000 sentences, ${threads}t`, unit: 'texts/s', run: batch, threads, more: true });
     TESTS.push({ label: `BERT-base, 32 tokens, ${threads}t`, unit: 'ms', run: one, threads, n: 32, base: true });
+    TESTS.push({ label: `MiniLM, resident, ${threads}t`, unit: 'MB', run: memory, threads, field: 'VmRSS' });
+    TESTS.push({ label: `MiniLM, peak, ${threads}t`, unit: 'MB', run: memory, threads, field: 'VmHWM' });
 }
 
 function baseModel() {
@@ -98,14 +119,14 @@ const minilm = pulled('minilm');
 const rows = [];
 for (const test of TESTS.filter(({ label }) => label.includes(only))) {
     const pairs = [];
-    while (pairs.length < turns) pairs.push(test.run(test, test.base ? baseModel() : minilm, test.base ? undefined : onnxModel()));
+    while (pairs.length < turns) pairs.push(await test.run(test, test.base ? baseModel() : minilm, test.base ? undefined : onnxModel()));
     const ratios = pairs.map(([ours, theirs]) => (test.more ? ours / theirs : theirs / ours));
     const row = {
         label: test.label, unit: test.unit, ours: median(pairs.map(([ours]) => ours)), theirs: median(pairs.map(([, theirs]) => theirs)),
         ratio: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios), load: os.loadavg()[0],
     };
     rows.push(row);
-    const compared = test.base ? '' : ` ${row.theirs.toPrecision(4).padStart(8)}  ${row.ratio.toFixed(2)}× (${row.low.toFixed(2)} … ${row.high.toFixed(2)})`;
+    const compared = !row.theirs ? '' : ` ${row.theirs.toPrecision(4).padStart(8)}  ${row.ratio.toFixed(2)}× (${row.low.toFixed(2)} … ${row.high.toFixed(2)})`;
     console.log(`${row.label.padEnd(32)} ${row.ours.toPrecision(4).padStart(8)}${compared} ${row.unit}, load ${row.load.toFixed(1)}`);
 }
 const name = machine();
