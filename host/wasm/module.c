@@ -103,16 +103,18 @@ number model_number(int32_t which) {
 }
 
 number model_text(int32_t which) {
-    mote_model_info info;
-    mote_model_describe(wasm_model, &info);
-    const mote_text *texts[] = {
-        [MODEL_ARCHITECTURE] = &info.architecture, [MODEL_NAME] = &info.name,
-        [MODEL_TOKENIZER] = &info.tokenizer,       [MODEL_TOKENIZER_PRE] = &info.tokenizer_pre,
-        [MODEL_TEMPLATE] = &info.chat_template,
+    static const uint8_t places[] = {
+        [MODEL_ARCHITECTURE] = AT(architecture), [MODEL_NAME] = AT(name),
+        [MODEL_TOKENIZER] = AT(tokenizer),       [MODEL_TOKENIZER_PRE] = AT(tokenizer_pre),
+        [MODEL_TEMPLATE] = AT(chat_template),
     };
-    if ((uint32_t)which >= sizeof texts / sizeof *texts) return MOTE_E_ARGUMENT;
-    wasm_result = texts[which]->data;
-    return (number)texts[which]->n;
+    mote_model_info info;
+    mote_text text;
+    if ((uint32_t)which >= sizeof places) return MOTE_E_ARGUMENT;
+    mote_model_describe(wasm_model, &info);
+    memcpy(&text, (const char *)&info + places[which], sizeof text);
+    wasm_result = text.data;
+    return (number)text.n;
 }
 
 /* ---- context ---- */
