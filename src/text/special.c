@@ -87,7 +87,9 @@ static void mark_ends(const struct mote_text_source *source, struct mote_text_vo
 /* White space around special tokens, which files do not tell: phi-3 swallows it after most of them, the
  * masked-language vocabularies before their mask. */
 static void mark_strips(const struct mote_text_source *source, struct mote_text_vocab *vocab) {
+    int modern = mote_base_is(source->pre, "modern-bert"), angled = 0;
 #if !defined(MOTE_NO_DECODERS)
+    angled = source->pre.n >= 8 && memcmp(source->pre.data, "jina-v2-", 8) == 0;
     if (mote_text_find_name(vocab, "<|assistant|>") != MOTE_TOKEN_NONE && vocab->kind == MOTE_TEXT_SPM &&
         mote_text_find_name(vocab, "<|placeholder1|>") != MOTE_TOKEN_NONE) {
         for (uint32_t i = 0; i < vocab->n_special; i++)
@@ -99,12 +101,10 @@ static void mark_strips(const struct mote_text_source *source, struct mote_text_
         }
     }
 #endif
-    int jina = source->pre.n >= 8 && memcmp(source->pre.data, "jina-v2-", 8) == 0;
-    int modern = mote_base_is(source->pre, "modern-bert");
 #ifndef MOTE_NO_ENCODERS
-    jina |= vocab->kind == MOTE_TEXT_UNI || mote_base_is(source->pre, "roberta-bpe");
+    angled |= vocab->kind == MOTE_TEXT_UNI || mote_base_is(source->pre, "roberta-bpe");
 #endif
-    mote_token mask = jina     ? mote_text_find_name(vocab, "<mask>")
+    mote_token mask = angled   ? mote_text_find_name(vocab, "<mask>")
                       : modern ? mote_text_find_name(vocab, "[MASK]")
                                : MOTE_TOKEN_NONE;
     if (mask != MOTE_TOKEN_NONE) vocab->flags[mask] |= MOTE_TEXT_LSTRIP;

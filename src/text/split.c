@@ -323,11 +323,9 @@ static const struct mote_text_split splits[] = {
 #if !defined(MOTE_NO_DECODERS)
     {{DEFAULT_SIGNS, GPT2, NUMBER, DIGITS_3}, 0, 0, "default"},
     {{GPT2}, 0, 0, "phi-2 mpt olmo jais trillion gigachat a.x-4.0 mellum exaone4 granite-docling"},
+    {{GPT2}, 0, 0, "jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code"},
 #endif
-    {{GPT2},
-     0,
-     0,
-     "gpt-2 modern-bert roberta-bpe jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code"},
+    {{GPT2}, 0, 0, "gpt-2 modern-bert roberta-bpe"},
 #if !defined(MOTE_NO_DECODERS)
     {{LLAMA3}, 1, 1, "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano"},
     {{LLAMA3}, 0, 0, "dbrx smaug-bpe glm4 chatglm-bpe"},

@@ -29,7 +29,7 @@ const iq = readFileSync(models['iq.gguf']); // the first matrix of a layer as a 
 const at = iq.indexOf('blk.0.attn_q.weight') + 'blk.0.attn_q.weight'.length + 4 + 16;
 iq.writeUInt32LE(20, at);
 writeFileSync(models['iq.gguf'], iq);
-for (const family of ['roberta', 'xlm-roberta', 'nomic_bert']) { // byte-level merges; Unigram; rotary positions
+for (const family of ['roberta', 'xlm-roberta', 'nomic_bert', 'modernbert']) { // byte-level merges; Unigram; rotary positions; windows
     const dir = join(scratch, `encoder-${family}`);
     rmSync(dir, { recursive: true, force: true });
     write(dir, folder(family));
@@ -105,6 +105,28 @@ test('node: labels with the scores of the command', async () => {
     }
 });
 
+test('node: entities are those of the command', async () => {
+    const model = await Mote.load(models['tokens.gguf']);
+    const out = (...words) => run('classify', models['tokens.gguf'], '--quiet', ...words).toString().trim().split('\n').map((line) => JSON.parse(line).entities);
+    let n = 0;
+    for (const prefix of ['', 'note: ']) {
+        const found = await model.classify(texts, prefix ? { prefix } : {});
+        out(...(prefix ? ['--prefix', prefix] : [])).forEach((want, i) => {
+            const bytes = Buffer.from(texts[i]);
+            assert.deepEqual(found[i].map(({ label, text }) => [label, text]), want.map(({ label, text }) => [label, text]));
+            want.forEach(({ score, start, end }, k) => {
+                assert.ok(Math.abs(found[i][k].score - score) < 1e-6);
+                assert.equal(texts[i].slice(found[i][k].start, found[i][k].end), bytes.subarray(start, end).toString());
+                assert.equal(found[i][k].start, bytes.subarray(0, start).toString().length);
+                n++;
+            });
+        });
+    }
+    assert.ok(n > 50, `only ${n} entities`);
+    assert.equal(await failing(model.classify(['x'], { topK: 1 })), 'argument');
+    await model.close();
+});
+
 test('node: errors have their types', async () => {
     const codes = {};
     const plain = await Mote.load(models['plain.gguf']);
@@ -129,14 +151,11 @@ test('node: errors have their types', async () => {
     codes.judge = await failing(writer.classify(['x']));
     await writer.close();
     codes.wrong = [await failing(Mote.load(language, { module: 'mote-encoder-simd' })), await failing(Mote.load(models['plain.gguf'], { module: 'mote-simd' }))].join();
-    const tokens = await Mote.load(models['tokens.gguf']);
-    codes.tokens = await failing(tokens.classify(['x']));
-    await tokens.close();
     codes.iq = await Mote.load(models['iq.gguf']).then(() => '', (error) => `${error.code} ${/IQ4_NL/.test(error.message)}`);
     codes.context = await failing(Mote.load(models['plain.gguf'], { contextLength: 2 }));
     assert.deepEqual(codes, {
         classify: 'unsupported', infer: 'unsupported', chat: 'unsupported', session: 'unsupported', texts: 'argument', text: 'argument',
-        pooling: 'argument', vectors: 'argument', aborted: 'aborted', closed: 'closed', embed: 'unsupported', judge: 'unsupported', wrong: 'unsupported,unsupported', tokens: 'unsupported', iq: 'unsupported true', context: 'argument',
+        pooling: 'argument', vectors: 'argument', aborted: 'aborted', closed: 'closed', embed: 'unsupported', judge: 'unsupported', wrong: 'unsupported,unsupported', iq: 'unsupported true', context: 'argument',
     }); // prettier-ignore
 });
 

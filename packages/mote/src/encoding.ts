@@ -29,12 +29,16 @@ export interface EncodeRequest {
     labels: boolean;
     onDone: (done: number) => void;
     /** Takes the results of text i, views that are good until it returns. */
-    take: (i: number, encoded: Encoded) => void;
+    take: (i: number, encoded: Encoded, entry: Entry) => void;
+    /** Called behind each batch, when the engine may be used. */
+    settle?: () => void;
 }
 
-interface Entry {
+export interface Entry {
     index: number;
     tokens: Int32Array;
+    /** The text has more tokens than these. */
+    cut: boolean;
 }
 
 interface Job extends EncodeRequest {
@@ -71,6 +75,11 @@ export class Encoding {
         this.#after = engine.number("addEos") && frame.length > 0 ? [frame[frame.length - 1]!] : [];
         const least = this.#before.length + this.#after.length + 1;
         if (limits.positions < least) throw new MoteError("argument", `contextLength ${limits.positions}: ${least} tokens are needed at least`);
+    }
+
+    /** A sequence's tokens, or rows of each, without the special ones around it. */
+    inner<T extends Int32Array | Float32Array>(list: T, each = 1): T {
+        return list.subarray(this.#before.length * each, list.length - this.#after.length * each) as T;
     }
 
     get active(): number {
@@ -134,8 +143,9 @@ export class Encoding {
             job.pooling,
             job.vectors,
             job.labels,
-            (i, encoded) => job.take(batch[i]!.index, encoded),
+            (i, encoded) => job.take(batch[i]!.index, encoded, batch[i]!),
         );
+        job.settle?.();
         job.done += n;
         job.onDone(job.done);
         const seconds = (performance.now() - started) / 1000;
@@ -148,7 +158,7 @@ export class Encoding {
 
     #fill(job: Job): void {
         for (let tokens = 0; job.next < job.texts.length && job.window.length < WINDOW_TEXTS && tokens < WINDOW_TOKENS; ) {
-            const entry = { index: job.next, tokens: this.#tokenize(job.prefix + job.texts[job.next++]!) };
+            const entry = { index: job.next, ...this.#tokenize(job.prefix + job.texts[job.next++]!) };
             tokens += entry.tokens.length;
             job.window.push(entry);
         }
@@ -157,7 +167,7 @@ export class Encoding {
 
     /** A text's tokens with the special ones. Of a text much longer than the context only parts are tokenized, four times
      * as long each time, that end before white space: what comes behind does not change the tokens before it. */
-    #tokenize(text: string): Int32Array {
+    #tokenize(text: string): { tokens: Int32Array; cut: boolean } {
         const most = this.limits.positions - this.#before.length - this.#after.length;
         for (let least = most * CHARACTERS_PER_TOKEN; ; least *= 4) {
             const n = partOf(text, least);
@@ -165,7 +175,7 @@ export class Encoding {
             if (tokens.length < most && n < text.length) continue;
             const list = Int32Array.of(...this.#before, ...tokens.subarray(0, most), ...this.#after);
             if (list.length === 0) throw new MoteError("argument", "a text has no tokens, and the model no special token to stand for it");
-            return list;
+            return { tokens: list, cut: tokens.length > most || n < text.length };
         }
     }
 }

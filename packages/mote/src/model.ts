@@ -78,10 +78,11 @@ export class Model {
         return Array.from(sizes, (n) => values.subarray((at += n) - n, at));
     }
 
-    /** Of an encoder with a head: the labels of each text with their scores, the highest first. */
-    classify(texts: readonly string[], options: ClassifyOptions = {}): Promise<Label[][]> {
+    /** Of an encoder with a head: the labels of each text with their scores, the highest first; of a head that judges
+     * tokens (`info.labelsTokens`) the entities of each text, in their order: `classify<Entity>(texts)`. */
+    classify<Found extends Label = Label>(texts: readonly string[], options: ClassifyOptions = {}): Promise<Found[][]> {
         const { signal, onProgress, ...rest } = options;
-        return this.#remote.call<Label[][]>("classify", { texts, ...rest }, { signal, onProgress });
+        return this.#remote.call<Found[][]>("classify", { texts, ...rest }, { signal, onProgress });
     }
 
     /** How near two texts, or vectors of `embed`, are in meaning: the cosine of the angle between their vectors. */

@@ -4,11 +4,12 @@
 
 import * as check from "./check.js";
 import { Encoding, normalize, scoresOf } from "./encoding.js";
+import { findEntities, type Judged } from "./entity.js";
 import { TOKENIZE_ADD_SPECIAL, TOKENIZE_PARSE_SPECIAL } from "./engine.js";
 import { MoteError } from "./errors.js";
 import type { Loaded } from "./load.js";
 import type { Call } from "./service.js";
-import { POOLINGS, type Label, type ModelInfo, type ModelStats } from "./types.js";
+import { POOLINGS, type Entity, type Label, type ModelInfo, type ModelStats } from "./types.js";
 
 type Args = Record<string, unknown>;
 const PROGRESS_MS = 50;
@@ -80,7 +81,7 @@ export class Reader {
         const texts = check.texts(args["texts"]);
         const { labels, labelsTokens, labelsMany, pooling } = this.info;
         if (labels.length === 0) throw new MoteError("unsupported", "this model has no head that knows labels: `mote train-head` makes one, from examples");
-        if (labelsTokens) throw new MoteError("unsupported", "this model's head judges tokens, not texts");
+        if (labelsTokens) return this.#entities(texts, args, call);
         const top = check.integer(args["topK"], "topK", 1, Number.MAX_SAFE_INTEGER, labels.length);
         const each = args["multi"] === undefined ? labelsMany || labels.length === 1 : args["multi"] === true || labels.length === 1;
         const results = new Array<Label[]>(texts.length);
@@ -93,7 +94,30 @@ export class Reader {
         return results;
     }
 
-    #run(texts: string[], args: Args, call: Call, rest: Pick<Parameters<Encoding["run"]>[0], "pooling" | "vectors" | "labels" | "take">): Promise<void> {
+    async #entities(texts: string[], args: Args, call: Call): Promise<Entity[][]> {
+        const { labels, pooling } = this.info;
+        if (args["topK"] !== undefined || args["multi"] !== undefined) throw new MoteError("argument", "this model judges tokens: topK and multi are for texts");
+        const prefix = args["prefix"] === undefined ? "" : check.text(args["prefix"], "prefix");
+        const results = new Array<Entity[]>(texts.length);
+        let judged: [i: number, Judged][] = [];
+        const tokenize = (text: string): Int32Array => this.loaded.engine.tokenize(text, 0);
+        await this.#run(texts, args, call, {
+            pooling: POOLINGS.indexOf(pooling),
+            vectors: false,
+            labels: true,
+            take: (i, encoded, { tokens, cut }) => {
+                const logits = this.#encoding.inner(encoded.labels!, labels.length).slice(); // the engine is used again below
+                judged.push([i, { text: prefix + texts[i]!, tokens: this.#encoding.inner(tokens), cut, logits }]);
+            },
+            settle: () => {
+                for (const [i, one] of judged) results[i] = findEntities(one, labels, prefix.length, tokenize);
+                judged = [];
+            },
+        });
+        return results;
+    }
+
+    #run(texts: string[], args: Args, call: Call, rest: Pick<Parameters<Encoding["run"]>[0], "pooling" | "vectors" | "labels" | "take" | "settle">): Promise<void> {
         let last = 0;
         const onDone = (done: number): void => {
             if (done < texts.length && performance.now() - last < PROGRESS_MS) return;

@@ -113,6 +113,15 @@ export interface Label {
     score: number;
 }
 
+/** What a head that judges tokens finds in a text: `label` without the "B-" or "I-" before it; `text` is the part of the
+ * text from `start` to `end`, as `slice` takes it. Where the tokens of the text are not those of its words, `text` is empty
+ * and there is no place. */
+export interface Entity extends Label {
+    start?: number;
+    end?: number;
+    text: string;
+}
+
 /** How to pick tokens. Defaults: temperature 0.7, topK 40, topP 0.95, minP 0.05, repeatPenalty 1 (off). */
 export interface SamplingOptions {
     /** 0: always the likeliest token. */
