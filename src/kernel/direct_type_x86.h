@@ -396,7 +396,7 @@ INLINE void strip(const int type, const int n, const uint8_t *rows, uint64_t row
                   const struct mote_kernel_x8 *x, uint64_t t, float *y, uint64_t y_stride) {
     const struct shape shape = shape_of(type);
     struct span s;
-    floats acc[TILE];
+    floats acc[WIDE_TILE];
     s.row_bytes = row_bytes;
     UNROLL
     for (int c = 0; c < n; c++)
@@ -422,14 +422,19 @@ INLINE void strip(const int type, const int n, const uint8_t *rows, uint64_t row
         store_floats(y + (t + c) * y_stride, acc[c]);
 }
 
-/* All rows of a matrix, in a copy of the code for one, two and, where registers suffice, four columns. */
+/* All rows of a matrix, in a copy of the code for one, two and, where registers suffice, four columns; eight of
+ * types of so many bytes that memory gives time for them. */
 INLINE void product(const int type, const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t k,
                     const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     for (uint32_t r = 0; r < n_rows; r += WIDTH, rows += WIDTH * row_bytes, y += WIDTH) {
         uint32_t t = 0;
-        if (WIDTH == 16 && n_columns == TILE) {
-            strip(type, TILE, rows, row_bytes, k, x, 0, y, y_stride);
+        if (WIDTH == 16 && span_bytes(type) > SPAN && n_columns == WIDE_TILE) {
+            strip(type, WIDE_TILE, rows, row_bytes, k, x, 0, y, y_stride);
             continue;
+        }
+        if (WIDTH == 16 && n_columns >= TILE) {
+            strip(type, TILE, rows, row_bytes, k, x, 0, y, y_stride);
+            t = TILE;
         }
         for (; n_columns - t >= 2; t += 2)
             strip(type, 2, rows, row_bytes, k, x, t, y, y_stride);

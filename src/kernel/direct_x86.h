@@ -33,6 +33,7 @@ enum {
     SPAN = MOTE_KERNEL_SPAN,
     SPAN_GROUPS = SPAN / 16, /* at most */
     TILE = MOTE_KERNEL_DIRECT,
+    WIDE_TILE = MOTE_KERNEL_WIDE,
 };
 
 /* Written out in full, a span of small blocks needs nothing from memory twice; eight lanes have too few
@@ -239,7 +240,7 @@ struct span {
             int32_t start[SPAN_GROUPS]; /* −offset · Σx */
             float d_sum[SPAN_GROUPS];   /* d · Σx, where there is a min */
         } group;
-    } column[TILE];
+    } column[WIDE_TILE];
 };
 
 /* How a type multiplies, known at compile time. */

@@ -55,7 +55,8 @@ enum {
     MOTE_KERNEL_PAGE = 32,    /* positions of a page of the KV cache */
     MOTE_KERNEL_TOGETHER = 2, /* most pages that attend takes at a time */
     MOTE_KERNEL_KV = 4,       /* values of mote_kv_type */
-    MOTE_KERNEL_DIRECT = 4,   /* most columns of direct */
+    MOTE_KERNEL_DIRECT = 4,   /* most columns of direct, */
+    MOTE_KERNEL_WIDE = 8,     /* and where a block has more bytes than values */
     MOTE_KERNEL_SPAN = 256,   /* values that direct takes at a time, and the fewest */
 };
 
@@ -110,8 +111,8 @@ struct mote_kernel_weight {
     const uint8_t *panels; /* NULL, or all rows as mote_kernel_pack makes them, which products then read */
 };
 
-/* The same for n_rows rows of w (a multiple of 16) from row0 on, without a panel; T at most MOTE_KERNEL_DIRECT,
- * K at least MOTE_KERNEL_SPAN. Reads nothing past a row's last block, though it asks the cache for what may
+/* The same for n_rows rows of w (a multiple of 16) from row0 on, without a panel; T at most MOTE_KERNEL_DIRECT
+ * (or MOTE_KERNEL_WIDE), K at least MOTE_KERNEL_SPAN. Reads nothing past a row's last block, though it asks the cache for what may
  * follow the last row. */
 typedef void mote_kernel_direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
                                 const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,

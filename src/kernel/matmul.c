@@ -36,7 +36,7 @@ enum {
     AHEAD = 0, /* fill has read what comes next; and to fetch means to read here: it must be there */
 #else
     DIRECT_COLUMNS = 12,
-    WIDE_COLUMNS = 8,
+    WIDE_COLUMNS = MOTE_KERNEL_WIDE,
     AHEAD = PANELS * MOTE_KERNEL_ROWS,
 #endif
 };
@@ -142,14 +142,13 @@ static void multiply_rest(const struct mote_kernels *kernels, const struct mote_
 #if !defined(MOTE_NO_DECODERS)
 /* Few columns, straight from the file's bytes; n_rows a multiple of 16. */
 static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel_weight *w, uint32_t row0,
-                            uint32_t n_rows, const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
-                            uint64_t y_stride) {
-    uint32_t block = n_columns <= MOTE_KERNEL_DIRECT ? n_rows : DIRECT_ROWS;
+                            uint32_t n_rows, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                            uint32_t at_once, float *y, uint64_t y_stride) {
+    uint32_t block = n_columns <= at_once ? n_rows : DIRECT_ROWS;
     for (uint32_t row = row0; row < row0 + n_rows; row += block) {
         uint32_t n = row0 + n_rows - row < block ? row0 + n_rows - row : block;
-        for (uint64_t t = 0; t < n_columns; t += MOTE_KERNEL_DIRECT) {
-            uint32_t columns =
-                n_columns - t < MOTE_KERNEL_DIRECT ? (uint32_t)(n_columns - t) : MOTE_KERNEL_DIRECT;
+        for (uint64_t t = 0; t < n_columns; t += at_once) {
+            uint32_t columns = n_columns - t < at_once ? (uint32_t)(n_columns - t) : at_once;
             struct mote_kernel_x8 some = {x->q + t * w->k, x->scale + t * (w->k / 32),
                                           x->sum + t * (w->k / 16)};
             direct(w, row, n, &some, columns, y + t * y_stride + row, y_stride);
@@ -202,12 +201,12 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
         return;
     }
     mote_kernel_direct *direct = kernels->direct[w->type];
-    uint32_t most = !kernels->fill[w->type] ? DIRECT_COLUMNS
-                    : info->bytes > info->elements ? WIDE_COLUMNS
-                                                   : kernels->fill_from - 1;
+    const int wide = info->bytes > info->elements;
+    uint32_t most = !kernels->fill[w->type] ? DIRECT_COLUMNS : wide ? WIDE_COLUMNS : kernels->fill_from - 1;
     if (direct && n_columns <= most && w->k >= MOTE_KERNEL_SPAN) {
         uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
-        multiply_direct(direct, w, row0, n_rows, x, n_columns, y, y_stride);
+        multiply_direct(direct, w, row0, n_rows, x, n_columns, wide ? MOTE_KERNEL_WIDE : MOTE_KERNEL_DIRECT,
+                        y, y_stride);
         row0 += n_rows;
     }
     while (row0 < row1) {

@@ -153,7 +153,8 @@ static void direct_is_the_same_everywhere(void **state) {
         mote_kernel_select(&kernels, mote_posix_cpu());
         if (!kernels.direct[type_numbers[i]]) continue;
         for (int filling = 0; filling < N_FILLINGS; filling++) {
-            for (uint32_t t = 1; t <= MOTE_KERNEL_DIRECT; t++) {
+            uint32_t most = info->bytes > info->elements ? MOTE_KERNEL_WIDE : MOTE_KERNEL_DIRECT;
+            for (uint32_t t = 1; t <= most; t++) {
                 for (uint32_t k = 256; k <= 1100; k += info->elements)
                     check(type_numbers[i], 16, k, t, filling);
                 check(type_numbers[i], 48, 2048, t, filling);
