@@ -14,8 +14,9 @@
  * these are multiplied, in the order of the file, which a machine follows by itself. What is fetched has to stay in the
  * first cache with what is multiplied; four rows that are too long for that are read before they are multiplied.
  *
- * Where weights have an offset, sums begin with −offset·Σx: the dot of the activations with the offset
- * itself, which is as good in any lane; or Σx is taken off at the end. Q8_0 is signed: see multiply_wasm.h. */
+ * Where weights have an offset, sums begin with −offset·Σx, in one lane, which is as good as any other; or Σx is
+ * taken off at the end. Q8_0 is signed: see multiply_wasm.h. Of a superblock the sums come first, all of them; then
+ * they are scaled and added group by group, and the scales of four rows are unpacked on the way. */
 #include "base/reader.h"
 #include "kernel/grid.h"
 #include "kernel/kernel.h"
@@ -23,7 +24,7 @@
 
 enum {
     SPAN = MOTE_KERNEL_SPAN,
-    NEAR = 10240, /* bytes of four rows up to which the next four can be fetched meanwhile */
+    NEAR = 13000, /* bytes of four rows up to which the next four can be fetched meanwhile */
 };
 
 struct book;
@@ -111,32 +112,35 @@ INLINE vector negative_sums(vector sum, struct signless x) {
 /* ---- blocks of 32 ---- */
 
 /* acc + float(sum) · (scale · d), in this order */
-INLINE vector add_scaled(vector acc, vector sum, vector scale, const float *d) {
-    return wasm_f32x4_add(
-        acc, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum), wasm_f32x4_mul(scale, load_splat(d))));
+INLINE vector add_scaled(vector acc, vector sum, vector scale, vector d) {
+    return wasm_f32x4_add(acc, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum), wasm_f32x4_mul(scale, d)));
 }
 
+/* In a lane, or in two together, there is −8 · Σx of 32 and the Σ w·x of eight or sixteen of these: 32512 at most, so
+ * sums fit 16 bits on their way to one number. */
 PART vector rows_q4_0(struct rows rows, uint32_t k, const struct column *x, const struct book *book) {
     (void)book;
-    const struct halves halves = load_halves_constants();
+    const struct ordinary_halves halves = load_ordinary_constants();
     const struct masks *m = opaque(&mask_constants);
-    const vector nibbles = load(m->nibbles), eight = load(m->eight);
+    const vector nibbles = load(m->nibbles), ones = load(m->ones), minus_eight = load(m->minus_eight);
     const int8_t *q = x->q;
     const float *d = x->d;
+    const int16_t *total = x->sum;
     vector acc = splat(0);
     ROLLED
-    for (; k; k -= 32, rows.p += 18, q += 32, d++) {
+    for (; k; k -= 32, rows.p += 18, q += 32, total += 2, d++) {
         fetch(&rows, 4 * 18);
         vector low = load(q), high = load(q + 16), sum[4];
-        vector start = wasm_i32x4_neg(dots(dots(splat(0), eight, low), eight, high));
+        vector start = wasm_i32x4_dot_i16x8(load_splat(total), minus_eight);
         UNROLL
         for (unsigned r = 0; r < 4; r++) {
             vector w = load(rows.p + r * rows.row_bytes + 2);
             sum[r] = dots(dots(start, wasm_v128_and(w, nibbles), low),
                           wasm_v128_and(wasm_u16x8_shr(w, 4), nibbles), high);
         }
-        acc = add_scaled(acc, across_pairs(pairs(sum[0], sum[1]), pairs(sum[2], sum[3])),
-                         load_scales(rows.p, rows.row_bytes, &halves), d);
+        vector two = pairs(sum[0], sum[1], ones), scale = load_halves(rows.p, rows.row_bytes, nibbles);
+        acc = add_scaled(acc, pairs(two, pairs(sum[2], sum[3], ones), ones),
+                         float_from_ordinary_half(scale, &halves), load_splat(d));
     }
     return acc;
 }
@@ -158,55 +162,59 @@ PART vector rows_q8_0(struct rows rows, uint32_t k, const struct column *x, cons
             sum[r] = dots_signed(dots_signed(start, load(w), low), load(w + 16), high);
         }
         acc = add_scaled(acc, across(sum[0], sum[1], sum[2], sum[3]),
-                         load_scales(rows.p, rows.row_bytes, &halves), d);
+                         load_scales(rows.p, rows.row_bytes, &halves), load_splat(d));
     }
     return acc;
 }
 
 /* ---- superblocks ---- */
 
-/* What a group means, a row in each lane. */
-struct group {
-    vector scale, min;
-};
-
 PART vector rows_q4_k(struct rows rows, uint32_t k, const struct column *x, const struct book *book) {
     (void)book;
     const struct masks *m = opaque(&mask_constants);
-    const vector nibbles = load(m->nibbles);
+    const vector nibbles = load(m->nibbles), ones = load(m->ones);
     struct column here = *x;
-    vector acc = splat(0);
-    struct group groups[8];
-    float d_sum[8];
-    for (uint32_t at = 0; at < k; at += SPAN, rows.p += 16, here.sum += 16) {
-        unpack_k4(rows.p, rows.row_bytes, &groups->scale, &groups->min, 2);
-        UNROLL
-        for (int i = 0; i < 8; i += 4)
-            store(d_sum + i,
-                  wasm_f32x4_mul(load(here.d + i), wasm_f32x4_convert_i32x4(wasm_i32x4_extadd_pairwise_i16x8(
-                                                       load(here.sum + 2 * i)))));
-        const float *sum = d_sum;
+    vector acc = splat(0), sums[8];
+    struct head_k4 head;
+    for (uint32_t at = 0; at < k; at += SPAN, rows.p += 16) {
+        unpack_head_k4(rows.p, rows.row_bytes, &head);
         ROLLED
-        for (const struct group *g = groups; g < groups + 8;
-             g += 2, here.q += 64, here.d += 2, sum += 2, rows.p += 32) {
+        for (vector *to = sums; to < sums + 8; to += 2, here.q += 64, rows.p += 32) {
             fetch(&rows, 144);
-            vector low[4], high[4];
+            vector low[2], high[2];
             const uint8_t *w = rows.p + 16;
             UNROLL
-            for (unsigned r = 0; r < 4; r++, w += rows.row_bytes) {
-                vector a = load(w), b = load(w + 16);
-                low[r] = dots(dots(splat(0), wasm_v128_and(a, nibbles), load(here.q)),
-                              wasm_v128_and(b, nibbles), load(here.q + 16));
-                high[r] =
-                    dots(dots(splat(0), wasm_v128_and(wasm_u16x8_shr(a, 4), nibbles), load(here.q + 32)),
-                         wasm_v128_and(wasm_u16x8_shr(b, 4), nibbles), load(here.q + 48));
+            for (unsigned pair = 0; pair < 2; pair++) {
+                vector sum[2][2];
+                UNROLL
+                for (unsigned r = 0; r < 2; r++, w += rows.row_bytes) {
+                    vector a = load(w), b = load(w + 16);
+                    sum[0][r] = dots(dots(splat(0), wasm_v128_and(a, nibbles), load(here.q)),
+                                     wasm_v128_and(b, nibbles), load(here.q + 16));
+                    sum[1][r] =
+                        dots(dots(splat(0), wasm_v128_and(wasm_u16x8_shr(a, 4), nibbles), load(here.q + 32)),
+                             wasm_v128_and(wasm_u16x8_shr(b, 4), nibbles), load(here.q + 48));
+                }
+                low[pair] = pairs(sum[0][0], sum[0][1], ones);
+                high[pair] = pairs(sum[1][0], sum[1][1], ones);
             }
-            acc =
-                add_scaled(acc, across_pairs(pairs(low[0], low[1]), pairs(low[2], low[3])), g->scale, here.d);
-            acc = wasm_f32x4_sub(acc, wasm_f32x4_mul(g->min, load_splat(sum)));
-            acc = add_scaled(acc, across_pairs(pairs(high[0], high[1]), pairs(high[2], high[3])), g[1].scale,
-                             here.d + 1);
-            acc = wasm_f32x4_sub(acc, wasm_f32x4_mul(g[1].min, load_splat(sum + 1)));
+            to[0] = pairs(low[0], low[1], ones);
+            to[1] = pairs(high[0], high[1], ones);
+        }
+        ROLLED
+        for (uint32_t i = 0; i < 4; i += 2, here.d += 4, here.sum += 8) {
+            const vector *sum = sums + 2 * i;
+            vector four = load(here.d), d[4], d_sum[4];
+            each_lane(four, d);
+            each_lane(wasm_f32x4_mul(
+                          four, wasm_f32x4_convert_i32x4(wasm_i32x4_extadd_pairwise_i16x8(load(here.sum)))),
+                      d_sum);
+            UNROLL
+            for (int g = 0; g < 4; g++) {
+                acc = add_scaled(acc, sum[g], scale_of(head.d, head.packed[i], g), d[g]);
+                acc =
+                    wasm_f32x4_sub(acc, wasm_f32x4_mul(scale_of(head.dmin, head.packed[i + 1], g), d_sum[g]));
+            }
         }
     }
     return acc;
@@ -216,7 +224,7 @@ PART vector rows_q4_k(struct rows rows, uint32_t k, const struct column *x, cons
  * lanes of each row. */
 INLINE void dots_q6_k(const uint8_t *low, const uint8_t *high, size_t row_bytes, const int8_t *q,
                       const struct masks *m, vector *sums) {
-    const vector nibbles = load(m->nibbles), two = load(m->two_high);
+    const vector nibbles = load(m->nibbles), two = load(m->two_high), ones = load(m->ones);
     vector sum[2][4];
     UNROLL
     for (unsigned r = 0; r < 2; r++, low += row_bytes, high += row_bytes) {
@@ -232,19 +240,18 @@ INLINE void dots_q6_k(const uint8_t *low, const uint8_t *high, size_t row_bytes,
     }
     UNROLL
     for (int i = 0; i < 4; i++)
-        sums[2 * i] = pairs(sum[0][i], sum[1][i]);
+        sums[2 * i] = pairs(sum[0][i], sum[1][i], ones);
 }
 
 PART vector rows_q6_k(struct rows rows, uint32_t k, const struct column *x, const struct book *book) {
     (void)book;
     const struct masks *m = opaque(&mask_constants);
     struct column here = *x;
-    vector acc = splat(0), sums[2][16], scale[16], offset[4];
-    for (uint32_t at = 0; at < k; at += SPAN, rows.p += 210, here.q += SPAN, here.sum += 16) {
-        unpack_q6(rows.p + 192, rows.row_bytes, scale, 1);
-        UNROLL
-        for (int i = 0; i < 4; i++)
-            offset[i] = wasm_i32x4_shl(wasm_i32x4_load16x4(here.sum + 4 * i), 5);
+    vector acc = splat(0), sums[2][16], packed[4];
+    for (uint32_t at = 0; at < k; at += SPAN, rows.p += 210, here.q += SPAN) {
+        turn_rows(rows.p + 192, rows.row_bytes, packed);
+        vector d = few_scales(rows.p + 208, rows.row_bytes);
+        const vector *sum = sums[0];
         ROLLED
         for (uint32_t i = 0; i < 4; i++) {
             fetch(&rows, 210);
@@ -254,14 +261,14 @@ PART vector rows_q6_k(struct rows rows, uint32_t k, const struct column *x, cons
             for (uint32_t r = 0; r < 2; r++, low += 2 * rows.row_bytes, high += 2 * rows.row_bytes)
                 dots_q6_k(low, high, rows.row_bytes, here.q + 16 * g, m, sums[r] + g);
         }
-        const int32_t *less = (const int32_t *)offset;
         ROLLED
-        for (uint32_t i = 0; i < 16; i += 2, less += 2, here.d++) {
+        for (uint32_t i = 0; i < 4; i++, sum += 4, here.d += 2, here.sum += 4) {
+            vector less[4];
+            each_lane(wasm_i32x4_shl(wasm_i32x4_load16x4(here.sum), 5), less); /* 32 · Σx */
             UNROLL
-            for (uint32_t g = i; g < i + 2; g++)
-                acc = add_scaled(
-                    acc, wasm_i32x4_sub(across_pairs(sums[0][g], sums[1][g]), load_splat(less + g - i)),
-                    scale[g], here.d);
+            for (int g = 0; g < 4; g++)
+                acc = add_scaled(acc, wasm_i32x4_sub(across_pairs(sum[g], sum[16 + g]), less[g]),
+                                 scale_of(d, packed[i], g), load_splat(here.d + g / 2));
         }
     }
     return acc;
@@ -326,7 +333,7 @@ PART vector rows_iq2_xxs(struct rows rows, uint32_t k, const struct column *x, c
             /* d · (1 + 2 · four bits) */
             vector odd = wasm_v128_or(wasm_i32x4_shl(hidden(wasm_u32x4_shr(words, 28)), 1), splat(1));
             acc = add_scaled(acc, across(sum[0], sum[1], sum[2], sum[3]),
-                             wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(odd)), here.d);
+                             wasm_f32x4_mul(d, wasm_f32x4_convert_i32x4(odd)), load_splat(here.d));
         }
     }
     return acc;

@@ -17,21 +17,24 @@
 #include "kernel/vector_wasm.h"
 
 struct masks {
-    uint32_t nibbles[4], two_high[4], six[4], eight[4];
+    uint32_t nibbles[4], two_high[4], six[4], ones[4], minus_eight[4];
 };
 #define FOUR(word)                                                                                           \
     { word, word, word, word }
-static const struct masks mask_constants = {FOUR(0x0f0f0f0f), FOUR(0x30303030), FOUR(0x3f3f3f3f),
-                                            FOUR(0x08080808)};
+static const struct masks mask_constants = {
+    FOUR(0x0f0f0f0f), FOUR(0x30303030), FOUR(0x3f3f3f3f), FOUR(0x00010001), {0xfff8fff8}};
 #undef FOUR
 
-/* The f16 at the same place of four rows. */
-INLINE vector load_scales(const uint8_t *p, size_t row_bytes, const struct halves *halves) {
-    vector v = wasm_v128_load16_lane(p, splat(0), 1);
+/* The f16 at the same place of four rows, above what v has. */
+INLINE vector load_halves(const uint8_t *p, size_t row_bytes, vector v) {
+    v = wasm_v128_load16_lane(p, v, 1);
     v = wasm_v128_load16_lane(p + row_bytes, v, 3);
     v = wasm_v128_load16_lane(p + 2 * row_bytes, v, 5);
-    v = wasm_v128_load16_lane(p + 3 * row_bytes, v, 7);
-    return float_from_half(v, halves);
+    return wasm_v128_load16_lane(p + 3 * row_bytes, v, 7);
+}
+
+INLINE vector load_scales(const uint8_t *p, size_t row_bytes, const struct halves *halves) {
+    return float_from_half(load_halves(p, row_bytes, splat(0)), halves);
 }
 
 /* The same, where it is not done all the time. */
@@ -54,28 +57,48 @@ PART void turn_rows(const uint8_t *p, size_t row_bytes, vector to[4]) {
     turn_rows_here(p, row_bytes, to);
 }
 
+/* d times the signed byte i of packed. */
+INLINE vector scale_of(vector d, vector packed, int i) {
+    return wasm_f32x4_mul(d,
+                          wasm_f32x4_convert_i32x4(wasm_i32x4_shr(wasm_i32x4_shl(packed, 24 - 8 * i), 24)));
+}
+
 /* Four vectors, `apart` from each other: d times a signed byte of packed, the lowest first. */
 SMALL void unpack_bytes(vector d, vector packed, vector *to, size_t apart) {
     UNROLL
     for (int i = 0; i < 4; i++, to += apart)
-        *to = wasm_f32x4_mul(
-            d, wasm_f32x4_convert_i32x4(wasm_i32x4_shr(wasm_i32x4_shl(packed, 24 - 8 * i), 24)));
+        *to = scale_of(d, packed, i);
 }
 
-/* The first sixteen bytes of Q4_K: d and dmin, and the scales as decode_scale.h draws them. */
-SMALL void unpack_k4(const uint8_t *p, size_t row_bytes, vector *scale, vector *min, size_t apart) {
+/* The first sixteen bytes of Q4_K (decode_scale.h draws them): four scales, four mins, the other scales, the other
+ * mins, a byte each, and what they are multiplied with. */
+struct head_k4 {
+    vector packed[4], d, dmin;
+};
+
+SMALL void unpack_head_k4(const uint8_t *p, size_t row_bytes, struct head_k4 *to) {
     const struct masks *m = opaque(&mask_constants);
     const vector six = load(m->six), four = load(m->nibbles), two = load(m->two_high);
     vector head[4];
     turn_rows(p, row_bytes, head);
-    vector d = few_scales(p, row_bytes), dmin = few_scales(p + 2, row_bytes);
-    unpack_bytes(d, wasm_v128_and(head[1], six), scale, apart);
-    unpack_bytes(dmin, wasm_v128_and(head[2], six), min, apart);
+    to->d = few_scales(p, row_bytes);
+    to->dmin = few_scales(p + 2, row_bytes);
+    to->packed[0] = wasm_v128_and(head[1], six);
+    to->packed[1] = wasm_v128_and(head[2], six);
     vector high = wasm_v128_and(wasm_u32x4_shr(head[1], 2), two);
-    unpack_bytes(d, wasm_v128_or(wasm_v128_and(head[3], four), high), scale + 4 * apart, apart);
+    to->packed[2] = wasm_v128_or(wasm_v128_and(head[3], four), high);
     high = wasm_v128_and(wasm_u32x4_shr(head[2], 2), two);
-    unpack_bytes(dmin, wasm_v128_or(wasm_v128_and(wasm_u32x4_shr(head[3], 4), four), high), min + 4 * apart,
-                 apart);
+    to->packed[3] = wasm_v128_or(wasm_v128_and(wasm_u32x4_shr(head[3], 4), four), high);
+}
+
+SMALL void unpack_k4(const uint8_t *p, size_t row_bytes, vector *scale, vector *min, size_t apart) {
+    struct head_k4 head;
+    unpack_head_k4(p, row_bytes, &head);
+    ROLLED
+    for (int i = 0; i < 4; i += 2, scale += 4 * apart, min += 4 * apart) {
+        unpack_bytes(head.d, head.packed[i], scale, apart);
+        unpack_bytes(head.dmin, head.packed[i + 1], min, apart);
+    }
 }
 
 /* The sixteen scales of Q6_K and the d behind them. */
