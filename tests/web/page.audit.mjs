@@ -55,7 +55,7 @@ export function contrasts() {
         looked++;
         if (ratio < (large ? 3 : 4.5)) bad.push(`${ratio.toFixed(2)}: ${node.data.trim().slice(0, 40)}`);
     }
-    if (looked < 8) bad.push(`only ${looked} texts looked at`);
+    if (looked < (innerWidth < 700 ? 5 : 8)) bad.push(`only ${looked} texts looked at`);
     return bad;
 }
 

@@ -589,22 +589,28 @@ check('measures raw and packed, alone and in fours, with a table and a chart to 
     assert.match(await page.getByRole('img', { name: /^Decode speed/ }).getAttribute('aria-label'), /tale.*batch of 4/);
 });
 
-const VIEWS = ['#/', '#/models', '#/benchmark'];
+const VIEWS = ['#/', '#/models', '#/benchmark', '#/text'];
 
 for (const scheme of ['light', 'dark'])
-    check(`names and contrasts, ${scheme}`, async () => {
-        await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-        const talk = await page.getByRole('region', { name: 'Conversations' }).getByRole('link').first().getAttribute('href');
-        for (const view of [...VIEWS, talk, 'settings']) {
-            if (view === 'settings') await button('Settings').click();
-            else await page.goto(base + view);
-            await page.waitForTimeout(150);
-            assert.deepEqual(await names(context, page), [], `${view}: without a name`);
-            assert.deepEqual(await page.evaluate(contrasts), [], `${view}: too little contrast`);
-            assert.deepEqual(await page.evaluate(audit), [], view);
-        }
-        await page.keyboard.press('Escape');
-    });
+    for (const width of [1280, 390])
+        check(`names and contrasts, ${scheme}, ${width} px wide`, async () => {
+            const talk = await page.getByRole('region', { name: 'Conversations', includeHidden: true }).getByRole('link', { includeHidden: true }).first().getAttribute('href');
+            await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+            await page.setViewportSize({ width, height: 860 });
+            try {
+                for (const view of [...VIEWS, talk, 'settings']) {
+                    if (view === 'settings') await button('Settings').click();
+                    else await page.goto(base + view);
+                    await page.waitForTimeout(150);
+                    assert.deepEqual(await names(context, page), [], `${view}: without a name`);
+                    assert.deepEqual(await page.evaluate(contrasts), [], `${view}: too little contrast`);
+                    assert.deepEqual(await page.evaluate(audit), [], view);
+                }
+                await page.keyboard.press('Escape');
+            } finally {
+                await page.setViewportSize({ width: 1280, height: 860 });
+            }
+        });
 
 check('every control is reached with Tab, in order, and shows it', async () => {
     await page.goto(base);
