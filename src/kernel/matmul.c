@@ -33,10 +33,12 @@ enum {
 #if defined(__wasm_simd128__)
     DIRECT_COLUMNS = 6,
     WIDE_COLUMNS = 2,
+    WIDE_AT_ONCE = MOTE_KERNEL_DIRECT,
     AHEAD = 0, /* fill has read what comes next; and to fetch means to read here: it must be there */
 #else
     DIRECT_COLUMNS = 12,
     WIDE_COLUMNS = MOTE_KERNEL_WIDE,
+    WIDE_AT_ONCE = MOTE_KERNEL_WIDE,
     AHEAD = PANELS * MOTE_KERNEL_ROWS,
 #endif
 };
@@ -205,8 +207,8 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
     uint32_t most = !kernels->fill[w->type] ? DIRECT_COLUMNS : wide ? WIDE_COLUMNS : kernels->fill_from - 1;
     if (direct && n_columns <= most && w->k >= MOTE_KERNEL_SPAN) {
         uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
-        multiply_direct(direct, w, row0, n_rows, x, n_columns, wide ? MOTE_KERNEL_WIDE : MOTE_KERNEL_DIRECT,
-                        y, y_stride);
+        multiply_direct(direct, w, row0, n_rows, x, n_columns, wide ? WIDE_AT_ONCE : MOTE_KERNEL_DIRECT, y,
+                        y_stride);
         row0 += n_rows;
     }
     while (row0 < row1) {
