@@ -4,7 +4,6 @@
  * the structs of mote.h and back; there is no engine here. */
 #include "host/wasm/wasm.h"
 
-#include "base/memory.h"
 
 const mote_model *wasm_model;
 mote_error wasm_error;
@@ -98,7 +97,7 @@ number model_number(int32_t which) {
     uint64_t value = 0;
     if ((uint32_t)which >= sizeof places) return MOTE_E_ARGUMENT;
     mote_model_describe(wasm_model, &info);
-    memcpy(&value, (const char *)&info + places[which] / 4 * 4, places[which] & UINT64 ? 8 : 4);
+    __builtin_memcpy(&value, (const char *)&info + places[which] / 4 * 4, places[which] & UINT64 ? 8 : 4);
     return places[which] & INT ? (number)(int32_t)value : (number)value;
 }
 
@@ -112,7 +111,7 @@ number model_text(int32_t which) {
     mote_text text;
     if ((uint32_t)which >= sizeof places) return MOTE_E_ARGUMENT;
     mote_model_describe(wasm_model, &info);
-    memcpy(&text, (const char *)&info + places[which], sizeof text);
+    __builtin_memcpy(&text, (const char *)&info + places[which], sizeof text);
     wasm_result = text.data;
     return (number)text.n;
 }
