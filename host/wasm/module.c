@@ -4,7 +4,6 @@
  * the structs of mote.h and back; there is no engine here. */
 #include "host/wasm/wasm.h"
 
-
 const mote_model *wasm_model;
 mote_error wasm_error;
 const void *wasm_result;
