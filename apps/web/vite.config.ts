@@ -72,7 +72,7 @@ function shell(): Plugin {
     };
 }
 
-/** Adds the service worker, which knows all files, and a hash of them that changes when any does. */
+/** Adds the service worker, which knows all files, and a hash of them that changes when any does; the page has it too. */
 function serviceWorker(): Plugin {
     return {
         name: "mote-service-worker",
@@ -96,8 +96,11 @@ function serviceWorker(): Plugin {
                     ...Object.keys(bundle).filter((name) => name !== "index.html"),
                     ...publicFiles,
                 ].sort();
+                const version = hash.digest("hex").slice(0, 12);
+                const page = bundle["index.html"];
+                if (page?.type === "asset") page.source = String(page.source).replace("__VERSION__", version);
                 const filled = code
-                    .replace('"__VERSION__"', JSON.stringify(hash.digest("hex").slice(0, 12)))
+                    .replace('"__VERSION__"', JSON.stringify(version))
                     .replace("__FILES__", JSON.stringify(files, null, 2));
                 this.emitFile({ type: "asset", fileName: "sw.js", source: filled });
             },

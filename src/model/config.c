@@ -245,7 +245,7 @@ int mote_model_names_encoder(const struct mote_format_file *file) {
     (void)file;
     return 0;
 #else
-    mote_text architecture;
+    mote_text architecture = {NULL, 0};
     return !mote_model_architecture(file, &architecture, NULL) && family_of(architecture) == configure_bert;
 #endif
 }

@@ -19,9 +19,10 @@ function version(mark) {
     rmSync(root, { recursive: true, force: true });
     cpSync(builtPage(), root, { recursive: true });
     const change = (name, how) => writeFileSync(join(root, name), how(readFileSync(join(root, name), 'utf8')));
-    change('index.html', (text) => text.replace('<head>', `<head><meta name="mark" content="${mark}">`));
+    const own = mark.repeat(12);
+    change('index.html', (text) => text.replace('<head>', `<head><meta name="mark" content="${mark}">`).replace(/(name="version" content=)"\w+"/, `$1"${own}"`));
     change('mote/worker.js', (text) => `${text}\n// mark ${mark}\n`);
-    change('sw.js', (text) => text.replace(/const VERSION = "\w+"/, `const VERSION = "${mark.repeat(12)}"`));
+    change('sw.js', (text) => text.replace(/const VERSION = "\w+"/, `const VERSION = "${own}"`));
     return root;
 }
 const publish = (root) => (current = site({ root }));

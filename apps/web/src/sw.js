@@ -33,23 +33,27 @@ self.addEventListener("activate", (event) => {
     );
 });
 
-// Takes over from an older version where one page asks that is alone, and says whether it does: another would get the
-// rest of its files from the new version.
+// A page may ask which version serves it, and ask a newer one to take over.
 self.addEventListener("message", (event) => {
+    const answer = (data) => event.ports[0]?.postMessage(data);
+    if (event.data === "version") answer(VERSION);
     if (event.data !== "take over") return;
     event.waitUntil(
-        isAlone().then((alone) => {
-            event.ports[0]?.postMessage(alone);
+        isAlone(event.source.id).then((alone) => {
+            answer(alone);
             return alone && self.skipWaiting();
         }),
     );
 });
 
-async function isAlone() {
+/** Whether a page is there and no other is, which would get the rest of its files from another version. */
+async function isAlone(id) {
     // A page that was just left, or loaded again, may still be counted.
     for (let tries = 0; tries < 6; tries++) {
         const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-        if (pages.filter(({ url }) => url.startsWith(HOME)).length < 2) return true;
+        const here = pages.filter(({ url }) => url.startsWith(HOME)).map((page) => page.id);
+        if (!here.includes(id)) return false;
+        if (here.length === 1) return true;
         await new Promise((done) => setTimeout(done, 100));
     }
     return false;
@@ -85,11 +89,13 @@ async function fresh(address, request) {
     }
 }
 
-function isolated(response) {
+/** The same with headers that isolate the page. As a blob, which the browser keeps: a body that were handed on while it
+ *  is read, by a page that is left meanwhile, would keep a newer version from taking over. */
+async function isolated(response) {
     if (response.type === "opaque" || response.status === 0) return response;
     const headers = new Headers(response.headers);
     headers.set("Cross-Origin-Opener-Policy", "same-origin");
     headers.set("Cross-Origin-Embedder-Policy", "require-corp");
     headers.set("Cross-Origin-Resource-Policy", "same-origin");
-    return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+    return new Response(await response.blob(), { status: response.status, statusText: response.statusText, headers });
 }
