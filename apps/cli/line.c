@@ -52,6 +52,7 @@ int cli_line_open(struct cli_line *line) {
 
 static int read_edited(struct cli_line *line, const char **text, size_t *n) {
     int length = 0;
+    el_set(line->editor, EL_PREP_TERM, 1); /* libedit does it behind the prompt, too late for a quick key */
     const char *got = el_gets(line->editor, &length);
     if (!got || length <= 0) {
         fputc('\n', stderr);
