@@ -87,8 +87,6 @@ static const struct mote_program_line judge[] = {
 };
 /* clang-format on */
 
-#define N_OF(array) (sizeof(array) / sizeof *(array))
-
 void mote_program_bert(const struct mote_model_config *config, const struct mote_model_weights *weights,
                        struct mote_program_writer *w) {
     const struct mote_model_encoder *encoder = &config->encoder;
@@ -97,15 +95,16 @@ void mote_program_bert(const struct mote_model_config *config, const struct mote
     w->has = (uint8_t)((config->rope.n_rot ? ROTATED : 0) |
                        (weights->layers[0].slot[MOTE_MODEL_GATE].data ? GATED : PLAIN) |
                        (encoder->normalize ? NORMALIZED : 0) | (encoder->gates_by_silu ? SILU : GELU));
-    mote_program_write(w, front, N_OF(front), weights->slot);
+    mote_program_write(w, front, MOTE_PROGRAM_LINES(front), weights->slot);
     for (uint32_t i = 0; i < config->n_layers; i++) {
         w->layer = i % 2;
         w->near = encoder->window && i % encoder->n_pattern;
-        mote_program_write(w, modern ? modern_layer : layer, modern ? N_OF(modern_layer) : N_OF(layer),
+        mote_program_write(w, modern ? modern_layer : layer,
+                           modern ? MOTE_PROGRAM_LINES(modern_layer) : MOTE_PROGRAM_LINES(layer),
                            weights->layers[i].slot);
     }
-    mote_program_write(w, back, N_OF(back), weights->slot);
+    mote_program_write(w, back, MOTE_PROGRAM_LINES(back), weights->slot);
     uint32_t n_before = w->program->n_ops;
-    if (encoder->n_labels) mote_program_write(w, judge, N_OF(judge), weights->slot);
+    if (encoder->n_labels) mote_program_write(w, judge, MOTE_PROGRAM_LINES(judge), weights->slot);
     w->program->n_head_ops = w->program->n_ops - n_before;
 }

@@ -41,12 +41,10 @@ static const struct mote_program_line back[] = {
 };
 /* clang-format on */
 
-#define N_OF(array) (sizeof(array) / sizeof *(array))
-
 void mote_program_llama(const struct mote_model_config *config, const struct mote_model_weights *weights,
                         struct mote_program_writer *w) {
-    mote_program_write(w, front, N_OF(front), weights->slot);
+    mote_program_write(w, front, MOTE_PROGRAM_LINES(front), weights->slot);
     for (w->layer = 0; w->layer < config->n_layers; w->layer++)
-        mote_program_write(w, layer, N_OF(layer), weights->layers[w->layer].slot);
-    mote_program_write(w, back, N_OF(back), weights->slot);
+        mote_program_write(w, layer, MOTE_PROGRAM_LINES(layer), weights->layers[w->layer].slot);
+    mote_program_write(w, back, MOTE_PROGRAM_LINES(back), weights->slot);
 }

@@ -100,11 +100,10 @@ MOTE_MUST_USE mote_status mote_program_open(const struct mote_model_config *conf
 /* What a family is: tables of lines, from which the list is written. A line is left out where the model lacks
  * something it is for, or its weight. */
 struct mote_program_line {
-    uint8_t kind, out, a,
-        b;                /* as of an operation; MOTE_PROGRAM_FED for a: what the last line that feeds made */
-    uint8_t weight, bias; /* places; MOTE_PROGRAM_NO_WEIGHT */
-    uint8_t activation;   /* MOTE_PROGRAM_OF_HEAD: the head's */
-    uint8_t when;         /* bits of what the model must have, a family's own; MOTE_PROGRAM_FEEDS */
+    uint8_t kind, out, a, b; /* as of an operation; a FED: what the last line that feeds made */
+    uint8_t weight, bias;    /* places; MOTE_PROGRAM_NO_WEIGHT */
+    uint8_t activation;      /* MOTE_PROGRAM_OF_HEAD: the head's */
+    uint8_t when;            /* bits of what the model must have, a family's own; MOTE_PROGRAM_FEEDS */
 };
 
 enum {
@@ -113,6 +112,8 @@ enum {
     MOTE_PROGRAM_OF_HEAD = 255,
     MOTE_PROGRAM_FEEDS = 128,
 };
+
+#define MOTE_PROGRAM_LINES(table) (sizeof(table) / sizeof *(table))
 
 struct mote_program_writer {
     struct mote_program *program;

@@ -89,8 +89,8 @@ async function fresh(address, request) {
     }
 }
 
-/** The same with headers that isolate the page. As a blob, which the browser keeps: a body that were handed on while it
- *  is read, by a page that is left meanwhile, would keep a newer version from taking over. */
+/** The same with headers that isolate the page. As a blob, so that the worker is done with a request before the page has
+ *  read the answer. */
 async function isolated(response) {
     if (response.type === "opaque" || response.status === 0) return response;
     const headers = new Headers(response.headers);
