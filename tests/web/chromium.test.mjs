@@ -131,6 +131,23 @@ check('threads where the page is isolated, one where it is not, and it says why'
     assert.match(plain.why, /not cross-origin isolated/);
 });
 
+check('nothing is left of models that were opened and closed a hundred times, on two threads', async (t) => {
+    const page = await visit(t, '/iso/page.html');
+    const threads = await page.evaluate(async (url) => {
+        const file = await (await fetch(url)).blob();
+        const threads = new Set();
+        for (let i = 0; i < 100; i++) {
+            const model = await Mote.load(file, { threads: 2, contextLength: 64 });
+            await model.infer('a', { maxTokens: 2 });
+            await model.close();
+            threads.add(model.info.threads);
+        }
+        return [...threads];
+    }, model('', 'tiny.gguf'));
+    assert.deepEqual(threads, [2]);
+    assert.ok(await noWorkers(page), `${page.workers().length} workers are left`);
+});
+
 check('a service worker isolates pages of servers that do not', async (t) => {
     const page = await context.newPage();
     t.after(() => page.close());

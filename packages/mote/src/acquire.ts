@@ -14,7 +14,7 @@ import { Ranges } from "./ranges.js";
 import { Sha256 } from "./sha256.js";
 import { BlobSource, DirectSource, EntrySource, FileSource, PageSource, type Source } from "./source.js";
 import { openPath, storageError, withLock, type Storage } from "./storage.js";
-import { breathe } from "./platform.js";
+import { breathe, type Port } from "./platform.js";
 import type { StoredModel } from "./types.js";
 
 /** What the worker can do for a load. */
@@ -26,6 +26,8 @@ export interface Host {
     pull(buffer: number, at: number, bytes: number): Promise<Uint8Array>;
     /** Asks the page to ask the browser for lasting storage. */
     persist(): Promise<boolean>;
+    /** Lines to that many new threads, which the page makes; earlier ones end. */
+    threads(count: number): Promise<Port[]>;
 }
 
 /** What is read, hashed or written at a time: some milliseconds' worth. */

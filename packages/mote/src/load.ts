@@ -14,7 +14,7 @@ import { checkMagic, CHUNK, complete, withSource, type Host } from "./acquire.js
 import { Engine, makeMemory, memoryLimits, unshare, type ContextShape, type MemoryLimits } from "./engine.js";
 import { MoteError } from "./errors.js";
 import { joinPieces, joinShards, walkDirectory, withoutFactors, type Directory, type Segment } from "./gguf.js";
-import { breathe, readAll, spawn, type Spawned } from "./platform.js";
+import { breathe, readAll, type Port } from "./platform.js";
 import { choose, LIMIT32, probe, type Choice } from "./probe.js";
 import type { FromThread, LoadArgs } from "./protocol.js";
 import { Sha256 } from "./sha256.js";
@@ -23,7 +23,8 @@ import { POOLINGS, type KvType, type ModelInfo, type ModuleName } from "./types.
 
 export interface Loaded {
     engine: Engine;
-    threads: Spawned[];
+    /** Lines to the other threads. */
+    threads: Port[];
     shape: ContextShape;
     info: ModelInfo;
     /** Addresses of one stream for each session; of an encoder none. */
@@ -71,26 +72,22 @@ async function build(args: LoadArgs, host: Host, source: Source): Promise<Loaded
         });
     };
     if (source instanceof DirectSource) source.attach(place);
+    const starting = startThreads(plan, engine, host);
     const network = performance.now();
     await complete(source instanceof DirectSource ? readable(source, image, engine, address) : source, args.sha256, host);
     const reading = performance.now();
     await readWeights(source, image, engine, address, host);
     engine.openModel(address, image.size);
-    const threads = await startThreads(args, plan, engine);
-    try {
-        const shape = { ...plan.shape, workers: threads.length + 1 };
-        engine.openContext(shape);
-        threads.forEach((thread, i) => thread.post({ go: engine.threadStart(i + 1) }));
-        const streams = Array.from({ length: image.encoder ? 0 : shape.sessions }, () => engine.newStream());
-        const seconds = (performance.now() - started - (reading - network)) / 1000;
-        const info = { ...describe(engine, plan, shape, image), loadSeconds: seconds, stored: source instanceof EntrySource ? source.entry.meta.sources.join("\n") : "" };
-        const fingerprint = fingerprintOf(engine.bytes(address, image.size), image.head.length);
-        host.progress.at("ready", image.size, image.size);
-        return { engine, threads, shape, info, streams, fingerprint };
-    } catch (error) {
-        for (const thread of threads) thread.terminate();
-        throw error;
-    }
+    const threads = await starting;
+    const shape = { ...plan.shape, workers: threads.length + 1 };
+    engine.openContext(shape);
+    threads.forEach((thread, i) => thread.post({ go: engine.threadStart(i + 1) }));
+    const streams = Array.from({ length: image.encoder ? 0 : shape.sessions }, () => engine.newStream());
+    const seconds = (performance.now() - started - (reading - network)) / 1000;
+    const info = { ...describe(engine, plan, shape, image), loadSeconds: seconds, stored: source instanceof EntrySource ? source.entry.meta.sources.join("\n") : "" };
+    const fingerprint = fingerprintOf(engine.bytes(address, image.size), image.head.length);
+    host.progress.at("ready", image.size, image.size);
+    return { engine, threads, shape, info, streams, fingerprint };
 }
 
 /* ---- the file as it will lie in memory ---- */
@@ -285,23 +282,24 @@ function most(memory: WebAssembly.Memory, limits: MemoryLimits, n: number): numb
 
 /* ---- threads ---- */
 
-async function startThreads(args: LoadArgs, plan: Plan, engine: Engine): Promise<Spawned[]> {
-    const threads: Spawned[] = [];
-    const starting = Array.from({ length: plan.shape.workers - 1 }, async () => {
-        const thread = await spawn(args.script);
-        threads.push(thread);
-        await new Promise<void>((resolve, reject) => {
-            thread.listen((message: FromThread) => ("ready" in message ? resolve() : reject(new Error(message.failed))));
-            thread.onError((message) => reject(new Error(message)));
-            thread.post({ role: "thread", module: engine.module, memory: engine.memory, wide: engine.wide });
-        });
-    });
-    const results = await Promise.allSettled(starting);
-    const failed = results.find((result) => result.status === "rejected");
-    if (!failed) return threads;
-    for (const thread of threads) thread.terminate();
-    plan.choice = { ...plan.choice, threads: 1, why: `${plan.choice.why}; but threads could not be started (${String(failed.reason)}), so one` };
-    return [];
+/** They start while the weights arrive. */
+async function startThreads(plan: Plan, engine: Engine, host: Host): Promise<Port[]> {
+    const count = plan.shape.workers - 1;
+    if (count === 0) return [];
+    try {
+        const threads = await host.threads(count);
+        const ready = (thread: Port): Promise<void> =>
+            new Promise((resolve, reject) => {
+                thread.listen((message: FromThread) => ("ready" in message ? resolve() : reject(new Error(message.failed))));
+                thread.post({ module: engine.module, memory: engine.memory, wide: engine.wide });
+            });
+        await Promise.all(threads.map(ready));
+        return threads;
+    } catch (error) {
+        await host.threads(0);
+        plan.choice = { ...plan.choice, threads: 1, why: `${plan.choice.why}; but threads could not be started (${String(error)}), so one` };
+        return [];
+    }
 }
 
 /* ---- what it is ---- */

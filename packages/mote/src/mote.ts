@@ -9,7 +9,7 @@ import { Model } from "./model.js";
 import { hasNode } from "./platform.js";
 import { support } from "./probe.js";
 import type { DownloadArgs, LoadArgs, PartSource } from "./protocol.js";
-import { persist, Remote, script } from "./remote.js";
+import { persist, Remote } from "./remote.js";
 import { openStorage, type Storage } from "./storage.js";
 import type { DownloadOptions, KvType, LoadOptions, ModelInfo, ModelSource, ModuleName, StorageEstimate, StoredModel, Support } from "./types.js";
 
@@ -94,7 +94,6 @@ function loadArgs(options: LoadOptions, parts: PartSource[]): LoadArgs {
         ...(options.memoryLimit !== undefined ? { memoryLimit: check.integer(options.memoryLimit, "memoryLimit", 1, Number.MAX_SAFE_INTEGER) } : {}),
         ...(module !== undefined ? { module } : {}),
         modules: modulesAt(options.wasmUrl),
-        script,
     };
 }
 

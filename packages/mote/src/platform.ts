@@ -59,9 +59,16 @@ export function wrapWorker(worker: Worker): Spawned {
     };
 }
 
-/** Makes a worker of a script where a bundler need not see it: in Node, and the threads of a worker. */
+/** Wraps an end of a MessageChannel. */
+export function wrapPort(port: MessagePort): Port {
+    return {
+        post: (message, transfer) => port.postMessage(message, transfer ?? []),
+        listen: (onMessage) => (port.onmessage = (event) => onMessage(event.data as never)),
+    };
+}
+
+/** Makes a worker of Node's. */
 export async function spawn(script: string): Promise<Spawned> {
-    if (!threadsOnly) return wrapWorker(new Worker(script, { type: "module", name: "mote" }));
     const { Worker: Thread } = await nodeModule<{ Worker: new (url: URL, options: object) => NodeWorker }>("worker_threads");
     // The options of node's own command line are not for workers: some of them workers refuse.
     const worker = new Thread(new URL(script), { execArgv: [] });

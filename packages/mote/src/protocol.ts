@@ -36,16 +36,27 @@ export interface LoadArgs extends DownloadArgs {
     module?: ModuleName;
     /** URLs of the modules. */
     modules: Record<ModuleName, string>;
-    /** The worker's own script, to make threads of. */
-    script: string;
 }
 
 /** From the page. */
 export type ToWorker =
     | { role: "engine" }
+    | { role: "thread"; port: MessagePort }
     | { id: number; op: string; args: never }
     | { abort: number }
-    | { supply: number; bytes?: Uint8Array; granted?: boolean };
+    | ({ supply: number } & Supplied);
+
+/** What a page has that its worker has not: a buffer's bytes, a permission, other workers to be its threads. */
+export interface Supplied {
+    bytes?: Uint8Array;
+    granted?: boolean;
+    /** Lines to the threads that were asked for. */
+    ports?: MessagePort[];
+    failed?: string;
+}
+
+/** What the worker asks the page for. No threads: those there are end. */
+export type Wanted = { buffer: number; at: number; bytes: number } | { persist: true } | { threads: number };
 
 /** To the page. */
 export type FromWorker =
@@ -54,12 +65,10 @@ export type FromWorker =
     | { id: number; progress: LoadProgress | EncodeProgress }
     | { pieces: [id: number, text: string][]; stats: ModelStats }
     | { stats: ModelStats }
-    | { want: number; buffer: number; at: number; bytes: number }
-    | { want: number; persist: true };
+    | ({ want: number } & Wanted);
 
 /** To a thread and from it. */
 export interface ThreadModule {
-    role: "thread";
     module: WebAssembly.Module;
     memory: WebAssembly.Memory;
     wide: boolean;

@@ -5,7 +5,7 @@
 
 import { MoteError } from "./errors.js";
 import { needsThreads, spawn, wrapWorker, type Spawned } from "./platform.js";
-import { unpackError, type FromWorker } from "./protocol.js";
+import { unpackError, type FromWorker, type Wanted } from "./protocol.js";
 import type { ModelStats } from "./types.js";
 
 export interface CallOptions {
@@ -26,10 +26,8 @@ const NO_STATS: ModelStats = {
 /** How long the worker may take to end in order. */
 const CLOSE_MS = 2000;
 
-/** The worker's script. */
-export const script = new URL("./worker.js", import.meta.url).href;
-
 async function makeWorker(): Promise<Spawned> {
+    const script = new URL("./worker.js", import.meta.url).href;
     if (needsThreads) return spawn(script);
     try {
         // Bundlers know this form, and put the script where it will be found.
@@ -45,6 +43,7 @@ async function makeWorker(): Promise<Spawned> {
 export class Remote {
     stats: ModelStats = NO_STATS;
     readonly #worker: Spawned;
+    readonly #threads = new Set<Spawned>();
     readonly #waiting = new Map<number, Waiting>();
     readonly #buffers: Uint8Array[];
     #last = 0;
@@ -115,6 +114,7 @@ export class Remote {
         if (this.#gone) return;
         this.#gone = error;
         this.#worker.terminate();
+        this.#endThreads();
         this.#buffers.length = 0;
         for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
     }
@@ -130,13 +130,53 @@ export class Remote {
         else this.#waiting.get(message.id)?.resolve(message.value as never);
     }
 
-    async #supply(message: { want: number } & ({ buffer: number; at: number; bytes: number } | { persist: true })): Promise<void> {
+    async #supply(message: { want: number } & Wanted): Promise<void> {
+        if ("threads" in message) {
+            try {
+                this.#endThreads();
+                const ports = await Promise.all(Array.from({ length: message.threads }, () => this.#startThread()));
+                this.#worker.post({ supply: message.want, ports }, ports);
+            } catch (error) {
+                this.#endThreads();
+                this.#worker.post({ supply: message.want, failed: String(error) });
+            }
+            return;
+        }
         if ("persist" in message) {
             this.#worker.post({ supply: message.want, granted: await persist() });
             return;
         }
         const bytes = (this.#buffers[message.buffer] ?? new Uint8Array(0)).slice(message.at, message.at + message.bytes);
         this.#worker.post({ supply: message.want, bytes }, [bytes.buffer]);
+    }
+
+    /** A thread of the engine's worker, and the line to it. The page makes it: a worker that ends while one that it made
+     * ends may leave both behind for good in Chromium. */
+    async #startThread(): Promise<MessagePort> {
+        const thread = await makeWorker();
+        if (this.#gone) {
+            thread.terminate();
+            throw this.#gone;
+        }
+        this.#threads.add(thread);
+        thread.hold(false);
+        const { port1, port2 } = new MessageChannel();
+        await new Promise<void>((resolve, reject) => {
+            let ready = false;
+            thread.listen(() => ((ready = true), resolve()));
+            thread.onError((message) => {
+                if (!ready) reject(new Error(message));
+                else if (this.#threads.has(thread)) this.#end(new MoteError("internal", `a thread failed: ${message}`));
+            });
+            thread.post({ role: "thread", port: port1 }, [port1]);
+        });
+        return port2;
+    }
+
+    #endThreads(): void {
+        const threads = [...this.#threads];
+        this.#threads.clear();
+        for (const thread of threads) thread.terminate();
     }
 }
 

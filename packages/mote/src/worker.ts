@@ -6,50 +6,53 @@ import { downloadModel, storeBlob, type Host } from "./acquire.js";
 import { Engine } from "./engine.js";
 import { MoteError } from "./errors.js";
 import { load } from "./load.js";
-import { parentPort, type Port } from "./platform.js";
+import { parentPort, wrapPort, type Port } from "./platform.js";
 import { Progress } from "./progress.js";
-import { packError, type DownloadArgs, type FromWorker, type LoadArgs, type ThreadModule, type ToThread, type ToWorker } from "./protocol.js";
+import { packError, type DownloadArgs, type FromWorker, type LoadArgs, type Supplied, type ToThread, type ToWorker, type Wanted } from "./protocol.js";
 import { Reader } from "./reader.js";
 import { Service } from "./service.js";
 import { openStorage, type Storage } from "./storage.js";
 
 const port = await parentPort();
-let handle: ((message: never) => void) | undefined;
-port.listen((message: { role?: string }) => {
-    if (handle) handle(message as never);
-    else if (message.role === "thread") thread(message as ThreadModule);
-    else handle = engine(port) as (message: never) => void;
+let handle: ((message: ToWorker) => void) | undefined;
+port.listen((message: ToWorker) => {
+    if (handle) handle(message);
+    else if ("port" in message) thread(wrapPort(message.port));
+    else handle = engine(port);
 });
 
 /* ---- a thread ---- */
 
-function thread(start: ThreadModule): void {
-    try {
-        const instance = new Engine(start.module, start.memory, start.wide);
-        handle = ((message: ToThread) => {
-            if ("go" in message) instance.runThread(message.go);
-        }) as (message: never) => void;
-        port.post({ ready: true });
-    } catch (error) {
-        port.post({ failed: String(error) });
-    }
+/** Tells the page that it is there, and waits for what the engine's worker says. */
+function thread(line: Port): void {
+    let instance: Engine | undefined;
+    line.listen((message: ToThread) => {
+        if ("go" in message) return instance?.runThread(message.go);
+        try {
+            instance = new Engine(message.module, message.memory, message.wide);
+            line.post({ ready: true });
+        } catch (error) {
+            line.post({ failed: String(error) });
+        }
+    });
+    port.post({ ready: true });
 }
 
 /* ---- the engine ---- */
 
 function engine(page: Port): (message: ToWorker) => void {
     const calls = new Map<number, AbortController>();
-    const supplies = new Map<number, (message: { bytes?: Uint8Array; granted?: boolean }) => void>();
+    const supplies = new Map<number, (message: Supplied) => void>();
     let service: Service | Reader | undefined;
     let broken: unknown;
     let pieces: [number, string][] = [];
     let wants = 0;
     const post = (message: FromWorker, transfer?: Transferable[]): void => page.post(message, transfer);
 
-    const want = (ask: { buffer: number; at: number; bytes: number } | { persist: true }): Promise<{ bytes?: Uint8Array; granted?: boolean }> =>
+    const want = (ask: Wanted): Promise<Supplied> =>
         new Promise((resolve) => {
             supplies.set(++wants, resolve);
-            post({ want: wants, ...ask } as FromWorker);
+            post({ want: wants, ...ask });
         });
 
     const flush = (): void => {
@@ -71,6 +74,11 @@ function engine(page: Port): (message: ToWorker) => void {
         progress: new Progress((progress) => post({ id, progress })),
         pull: async (buffer, at, bytes) => (await want({ buffer, at, bytes })).bytes ?? new Uint8Array(0),
         persist: async () => (await want({ persist: true })).granted ?? false,
+        threads: async (count) => {
+            const { ports, failed } = await want({ threads: count });
+            if (!ports) throw new Error(failed);
+            return ports.map(wrapPort);
+        },
     });
 
     async function run(id: number, op: string, args: Record<string, unknown>, signal: AbortSignal): Promise<unknown> {
