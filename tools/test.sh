@@ -55,8 +55,8 @@ one() {
     else
         echo "  FAILED  $name ($2 failed, exit $status)"
         [ "$status" = 124 ] && echo "          stopped after $LIMIT seconds"
-        # What failed by name, then the end, without what a terminal or a log would choke on.
-        { grep -a '^ *not ok' "$out" | head -n 10; tail -n 60 "$out"; } | tr -cd '\t\n -~' | cut -c 1-400 | sed 's/^/          /'
+        # What failed and why, then the end, without what a terminal or a log would choke on.
+        { awk '/^ *not ok/, /^ *\.\.\./' "$out" | head -n 60; tail -n 30 "$out"; } | tr -cd '\t\n -~' | cut -c 1-400 | sed 's/^/          /'
     fi
 }
 
