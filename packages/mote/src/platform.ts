@@ -25,7 +25,7 @@ export interface Port {
 /** A worker, from outside. */
 export interface Spawned extends Port {
     onError(handle: (message: string) => void): void;
-    /** Whether it alone keeps the process alive (Node, Bun). */
+    /** Whether it alone keeps the process alive (Node, Deno, Bun). */
     hold(held: boolean): void;
     terminate(): void;
 }
@@ -85,7 +85,9 @@ export async function spawn(script: string): Promise<Spawned> {
     };
 }
 
-export const needsThreads = threadsOnly;
+/** Whether the page's end of a worker of this script is Node's: where there is no other, and in Deno, whose own workers
+ * keep the process alive. Deno starts Node's only from files. */
+export const needsThreads = (script: string): boolean => threadsOnly || (runtime?.versions?.["deno"] !== undefined && script.startsWith("file:"));
 
 /** The line to whoever made this worker. */
 export async function parentPort(): Promise<Port> {

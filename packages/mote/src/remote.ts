@@ -28,7 +28,7 @@ const CLOSE_MS = 2000;
 
 async function makeWorker(): Promise<Spawned> {
     const script = new URL("./worker.js", import.meta.url).href;
-    if (needsThreads) return spawn(script);
+    if (needsThreads(script)) return spawn(script);
     try {
         // Bundlers know this form, and put the script where it will be found.
         return wrapWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "mote" }));
