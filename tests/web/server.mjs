@@ -10,7 +10,8 @@
 //     etag=X      the file's ETag                          fail=N     the first N requests fail with 503
 //     hide=1      Content-Range is not shown (as across origins without Access-Control-Expose-Headers)
 //
-// `requests` holds what was asked for and how many bytes went out.
+// `requests` holds what was asked for and how many bytes went out. `script`, where a test sets it, gives what stands
+// before a worker's script, each time that is asked for, or null: there is none.
 import { createServer } from 'node:http';
 import { readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -28,6 +29,7 @@ const PAGE = (head) => `<!doctype html><meta charset="utf-8"><link rel="icon" hr
 export async function serve({ pkg, models }) {
     const requests = [];
     const failed = new Map();
+    const world = { requests, script: undefined };
     const server = createServer((request, response) => {
         answer(request, response).catch((error) => response.destroy(error));
     });
@@ -44,7 +46,9 @@ export async function serve({ pkg, models }) {
         if (path.startsWith('/model/')) return model(request, response, url, path, headers);
         const file = join(pkg, normalize(path.replace(/^\/pkg/, '')));
         try {
-            const body = readFileSync(file);
+            const before = world.script && path.endsWith('/worker.js') ? world.script() : '';
+            if (before === null) return response.writeHead(404).end();
+            const body = Buffer.concat([Buffer.from(before), readFileSync(file)]);
             response.writeHead(200, { ...headers, 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Cache-Control': 'no-cache' }).end(body);
         } catch {
             response.writeHead(404).end();
@@ -110,11 +114,10 @@ export async function serve({ pkg, models }) {
 
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address();
-    return {
+    return Object.assign(world, {
         port,
         url: `http://localhost:${port}`,
-        requests,
         sent: () => requests.reduce((sum, entry) => sum + entry.sent, 0),
         close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))),
-    };
+    });
 }

@@ -93,7 +93,7 @@ export function said(model, prompt, n) {
 
 export async function startServer() {
     const models = makeModels();
-    return { models, ...(await serve({ pkg, models })) };
+    return Object.assign(await serve({ pkg, models }), { models });
 }
 
 /* ---- gguf-split, in small: the same tensors over n files ---- */
