@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// encoder.test.mjs: encoders in the npm package, in Chromium, node, Deno and Bun: vectors with the
-// bits of `mote embed`, labels with the scores of `mote classify`, calls that overlap, that are stopped, that are wrong.
+// encoder.test.mjs: encoders in the npm package, in Chromium, node, Deno and Bun: vectors with the bits of `mote embed`,
+// labels and entities with the scores of `mote classify`, calls that overlap, that are stopped, that are wrong.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -36,8 +36,9 @@ for (const family of ['roberta', 'xlm-roberta', 'nomic_bert', 'modernbert']) { /
     models[`${family}.gguf`] = `${dir}.gguf`;
     execFileSync(mote, ['convert', dir, '-o', `${dir}.gguf`], { stdio: ['ignore', 'ignore', 'pipe'] });
 }
-const minilm = join(process.env.MOTE_MODELS || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mote/models'), 'all-minilm-l6-v2-q8_0.gguf');
-if (existsSync(minilm)) models['minilm.gguf'] = minilm;
+const cache = process.env.MOTE_MODELS || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mote/models');
+for (const [name, file] of [['minilm.gguf', 'all-minilm-l6-v2-q8_0.gguf'], ['sst2.gguf', 'all-minilm-l6-v2-sst2-q8_0.gguf']])
+    if (existsSync(join(cache, file))) models[name] = join(cache, file);
 
 const texts = [
     'The rain in Paris was good for the water of the house.', '', 'x', 'John lives in London; Mary works in Berlin!',
@@ -52,7 +53,45 @@ const failing = (promise) => promise.then(() => 'no error', (error) => error.cod
 /** What the command says. */
 const wanted = {};
 for (const [name, path] of Object.entries(models)) if (name !== 'iq.gguf') wanted[name] = sha256(run('embed', path, '--format', 'f32', '--quiet'));
-const usual = Object.keys(wanted).filter((name) => !['many.gguf', 'tokens.gguf'].includes(name));
+const usual = Object.keys(wanted).filter((name) => !['many.gguf', 'tokens.gguf', 'sst2.gguf'].includes(name));
+
+/** Vectors by each pooling there is, as they are and of length 1; digest may be a page's. */
+const POOLINGS = ['mean', 'cls', 'last', 'none'];
+const few = texts.slice(0, 12);
+async function pooled(model, digest) {
+    const results = {};
+    for (const pooling of POOLINGS) for (const normalize of [true, false]) results[`${pooling} ${normalize}`] = await digest(await model.embed(few, { pooling, normalize }));
+    return results;
+}
+function wantedPooled(name) {
+    const input = few.map((text) => `${text}\n`).join('');
+    const made = (pooling, normalize) => sha256(execFileSync(mote, ['embed', models[name], '--quiet', '--format', 'f32', '--pooling', pooling, normalize ? '--normalize' : '--no-normalize'], { input }));
+    return Object.fromEntries(POOLINGS.flatMap((pooling) => [true, false].map((normalize) => [`${pooling} ${normalize}`, made(pooling, normalize)])));
+}
+
+/** What was found is what the command finds. */
+function sameLabels(found, name, multi) {
+    const out = run('classify', models[name], '--quiet', '--threshold', '0', ...(multi ? ['--multi'] : [])).toString().trim().split('\n');
+    out.map((line) => JSON.parse(line).labels).forEach((want, i) => {
+        assert.deepEqual(found[i].map(({ label }) => label), want.map(({ label }) => label));
+        want.forEach(({ score }, k) => assert.ok(Math.abs(Math.fround(found[i][k].score) - score) < 1e-6));
+    });
+}
+function sameEntities(found, ...words) {
+    const out = run('classify', models['tokens.gguf'], '--quiet', ...words).toString().trim().split('\n').map((line) => JSON.parse(line).entities);
+    out.forEach((want, i) => {
+        const bytes = Buffer.from(texts[i]);
+        assert.deepEqual(found[i].map(({ label, text }) => [label, text]), want.map(({ label, text }) => [label, text]));
+        want.forEach(({ score, start, end }, k) => {
+            assert.ok(Math.abs(found[i][k].score - score) < 1e-6);
+            assert.equal(texts[i].slice(found[i][k].start, found[i][k].end), bytes.subarray(start, end).toString());
+            assert.equal(found[i][k].start, bytes.subarray(0, start).toString().length);
+        });
+    });
+    const n = out.reduce((sum, want) => sum + want.length, 0);
+    assert.ok(n > 25, `only ${n} entities`);
+}
+const JUDGED = [['packed.gguf', undefined], ['packed.gguf', true], ['many.gguf', undefined], ...(models['sst2.gguf'] ? [['sst2.gguf', undefined]] : [])];
 
 let world, browser;
 before(async () => {
@@ -73,9 +112,7 @@ test('node: the bits of the command; more options', { timeout: 120_000 }, async 
         const [one, two] = await Promise.all([model.embed(texts), model.embed([...texts].reverse())]);
         assert.equal(digest(one), wanted[name]);
         assert.equal(digest(two.reverse()), wanted[name], 'whatever texts go together');
-        const [raw] = await model.embed([texts[0]], { normalize: false, pooling: 'cls' });
-        const want = execFileSync(mote, ['embed', models[name], '--no-normalize', '--pooling', 'cls', '--format', 'f32', '-p', texts[0]]);
-        assert.equal(digest([raw]), sha256(want));
+        assert.deepEqual(await pooled(model, digest), wantedPooled(name));
         const [each] = await model.embed(['rain'], { pooling: 'none' });
         assert.equal(each.length, (await model.tokenize('rain')).length * model.info.width);
         const [prefixed] = await model.embed(['rain'], { prefix: 'query: ' });
@@ -91,14 +128,10 @@ test('node: the bits of the command; more options', { timeout: 120_000 }, async 
 });
 
 test('node: labels with the scores of the command', async () => {
-    for (const [name, multi] of [['packed.gguf', undefined], ['packed.gguf', true], ['many.gguf', undefined]]) {
+    for (const [name, multi] of JUDGED) {
         const model = await Mote.load(models[name]);
         const found = await model.classify(texts, { multi });
-        const out = run('classify', models[name], '--quiet', '--threshold', '0', ...(multi ? ['--multi'] : [])).toString().trim().split('\n');
-        out.map((line) => JSON.parse(line).labels).forEach((want, i) => {
-            assert.deepEqual(found[i].map(({ label }) => label), want.map(({ label }) => label));
-            want.forEach(({ score }, k) => assert.ok(Math.abs(Math.fround(found[i][k].score) - score) < 1e-6));
-        });
+        sameLabels(found, name, multi);
         const [first] = await model.classify(texts.slice(0, 1), { multi, topK: 1 });
         assert.deepEqual(first, found[0].slice(0, 1));
         await model.close();
@@ -107,22 +140,8 @@ test('node: labels with the scores of the command', async () => {
 
 test('node: entities are those of the command', async () => {
     const model = await Mote.load(models['tokens.gguf']);
-    const out = (...words) => run('classify', models['tokens.gguf'], '--quiet', ...words).toString().trim().split('\n').map((line) => JSON.parse(line).entities);
-    let n = 0;
-    for (const prefix of ['', 'note: ']) {
-        const found = await model.classify(texts, prefix ? { prefix } : {});
-        out(...(prefix ? ['--prefix', prefix] : [])).forEach((want, i) => {
-            const bytes = Buffer.from(texts[i]);
-            assert.deepEqual(found[i].map(({ label, text }) => [label, text]), want.map(({ label, text }) => [label, text]));
-            want.forEach(({ score, start, end }, k) => {
-                assert.ok(Math.abs(found[i][k].score - score) < 1e-6);
-                assert.equal(texts[i].slice(found[i][k].start, found[i][k].end), bytes.subarray(start, end).toString());
-                assert.equal(found[i][k].start, bytes.subarray(0, start).toString().length);
-                n++;
-            });
-        });
-    }
-    assert.ok(n > 50, `only ${n} entities`);
+    sameEntities(await model.classify(texts));
+    sameEntities(await model.classify(texts, { prefix: 'note: ' }), '--prefix', 'note: ');
     assert.equal(await failing(model.classify(['x'], { topK: 1 })), 'argument');
     await model.close();
 });
@@ -198,6 +217,41 @@ for (const isolated of [true, false]) {
         assert.ok(await noWorkers(page));
     });
 }
+
+test('Chromium: every pooling, labels and entities as the command has them', { timeout: 120_000 }, async (t) => {
+    if (!browser.context) return t.skip(browser.why);
+    const page = await openPage(browser.context, `${world.url}/iso/page.html`);
+    t.after(() => page.close());
+    await page.evaluate((given) => Object.assign(globalThis, given), { POOLINGS, few });
+    await page.evaluate(`globalThis.pooled = ${pooled}`);
+    for (const name of ['plain.gguf', 'packed.gguf']) {
+        const found = await page.evaluate(async (url) => {
+            const digest = async (vectors) => {
+                const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', await new Blob(vectors).arrayBuffer()));
+                return [...hash].map((x) => x.toString(16).padStart(2, '0')).join('');
+            };
+            const model = await Mote.load(url, { threads: 2 });
+            const results = await pooled(model, digest);
+            await model.close();
+            return results;
+        }, `/model/${name}`);
+        assert.deepEqual(found, wantedPooled(name), name);
+    }
+    const classify = (name, options) =>
+        page.evaluate(
+            async ([url, texts, options]) => {
+                const model = await Mote.load(url, { threads: 2 });
+                const found = await model.classify(texts, options);
+                await model.close();
+                return found;
+            },
+            [`/model/${name}`, texts, options],
+        );
+    for (const [name, multi] of JUDGED) sameLabels(await classify(name, multi ? { multi } : {}), name, multi);
+    sameEntities(await classify('tokens.gguf', {}));
+    sameEntities(await classify('tokens.gguf', { prefix: 'note: ' }), '--prefix', 'note: ');
+    assert.ok(await noWorkers(page));
+});
 
 const bin = (...path) => join(root, 'tests/web/node_modules', ...path);
 const RUNTIMES = {
