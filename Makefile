@@ -202,6 +202,11 @@ $(BUILD)/fuzz/files: fuzz/files_fuzz.c $(FUZZ_FILES_C) $(BUILD)/fuzz/core/libmot
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -o $@ $(filter %.c %.a,$^) \
 		-ljansson -lm -lpthread
+FUZZ_SEARCH_C := $(patsubst %,apps/cli/%.c,buffer digest lines options print progress $(patsubst apps/cli/%.c,%,$(sort $(wildcard apps/cli/search*.c)))) $(sort $(wildcard host/posix/*.c))
+$(BUILD)/fuzz/search: fuzz/search_fuzz.c $(FUZZ_SEARCH_C) $(BUILD)/fuzz/core/libmote.a
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -o $@ $(filter %.c %.a,$^) \
+		-lcrypto -lm -lpthread
 .PHONY: fuzzers fuzz
 fuzzers: $(FUZZ_X) ## builds the fuzzers (clang)
 fuzz: fuzzers ## runs each fuzzer for FUZZ_SECONDS, adding to its corpus

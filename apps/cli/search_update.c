@@ -211,22 +211,40 @@ static int64_t steady(int64_t mtime) {
     return mtime < ns - 2000000000 ? mtime : INT64_MIN;
 }
 
-/* Splits a file and puts its parts in line; those of it that are the end of the index already are not written
- * again. */
-static int add_file(struct update *u, const struct cli_index_record *file, mote_text text) {
+/* How many parts of a file an interrupted run left at the end of the index: 0 unless they are what its text
+ * gives today, and not yet all of it. */
+static uint32_t parts_done(const struct update *u, const struct cli_index_record *file, mote_text text) {
     const struct cli_index *index = &u->journal.index;
     const struct cli_index_file *unfinished = &index->unfinished;
     struct cli_split split = {.text = text};
+    struct cli_paragraph has, should;
+    if (!unfinished->n_parts || u->journal.end != index->whole || unfinished->folder != file->owner ||
+        u->first || unfinished->name.n != file->name.n ||
+        (file->name.n && memcmp(unfinished->name.data, file->name.data, file->name.n) != 0) ||
+        memcmp(index->records[unfinished->first].sha, file->sha, CLI_INDEX_SHA) != 0)
+        return 0;
+    for (size_t k = 0; k < unfinished->n_parts; k++) {
+        const struct cli_index_record *part = &index->records[unfinished->first + k];
+        if (part->n != PART) return 0;
+        for (uint32_t i = 0; i < PART; i++)
+            if (!cli_index_paragraph(part, i, &has) || !cli_split_next(&split, &should) ||
+                has.line != should.line || has.text.n != should.text.n ||
+                memcmp(has.text.data, should.text.data, has.text.n) != 0)
+                return 0;
+    }
+    return cli_split_next(&split, &should) ? (uint32_t)unfinished->n_parts : 0;
+}
+
+/* Splits a file and puts its parts in line; those of it that are the end of the index already are not written
+ * again. */
+static int add_file(struct update *u, const struct cli_index_record *file, mote_text text) {
+    const uint32_t n_done = parts_done(u, file, text);
+    struct cli_split split = {.text = text};
     struct cli_paragraph paragraphs[PART + 1];
     struct cli_index_record record = *file;
-    uint32_t have = 0, n_done = 0;
+    uint32_t have = 0;
     uint64_t told = 0;
     int code = CLI_OK;
-    if (unfinished->n_parts && u->journal.end == index->whole && unfinished->folder == file->owner &&
-        !u->first && unfinished->name.n == file->name.n &&
-        !memcmp(unfinished->name.data, file->name.data, file->name.n) &&
-        !memcmp(index->records[unfinished->first].sha, file->sha, CLI_INDEX_SHA))
-        n_done = (uint32_t)unfinished->n_parts;
     while (!code && !(record.flags & CLI_INDEX_LAST)) {
         while (have <= PART && cli_split_next(&split, &paragraphs[have]))
             have++;

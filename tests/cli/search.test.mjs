@@ -319,6 +319,31 @@ test('cut off after any record, with or without half of the next, it goes on to 
     assert.deepEqual(ask('cut.idx', 'house 7', '-k', '20'), answers);
 });
 
+test('parts of a file that are not what it says, or more than it has, are not gone on from', () => {
+    const root = tree({ 'a.txt': Array.from({ length: 150 }, (_, i) => long(i)).join('\n\n') });
+    add('honest.idx', root);
+    const honest = fs.readFileSync(file('honest.idx'));
+    const answers = ask('honest.idx', 'house 7', '-k', '5');
+    const ends = records(honest), parts = ends.slice(-3);
+    assert.equal(ends.length, 3 + 1 + 3);
+    const cut = (end) => {
+        const bytes = Buffer.from(honest.subarray(0, end));
+        bytes.writeBigUInt64LE(BigInt(end), 16);
+        return bytes;
+    };
+    const other = cut(parts[0]);
+    other.write('Nonsense', other.indexOf('Paragraph 7 '));
+    const lines = cut(parts[1]);
+    lines.writeUInt32LE(7, ends[3] + 96 + 'a.txt'.length);
+    const all = cut(parts[2]);
+    all.writeUInt32LE(0, parts[1] + 24); // the last is not the last any more
+    for (const [name, bytes] of Object.entries({ other, lines, all })) {
+        fs.writeFileSync(file('odd.idx'), bytes);
+        add('odd.idx', root);
+        assert.deepEqual(ask('odd.idx', 'house 7', '-k', '5'), answers, name);
+    }
+});
+
 test('killed while it works, again and again, it ends where an undisturbed run ends', async () => {
     const n = sanitized ? 200 : 1000;
     const root = tree(Object.fromEntries(Array.from({ length: 20 }, (_, f) => [`f${f}.txt`,
