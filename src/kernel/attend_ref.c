@@ -219,11 +219,11 @@ void mote_kernel_keep_overlay__ref(struct mote_kernels *table) {
     table->keep[MOTE_KV_Q8_0] = keep_q8_0;
     table->keep[MOTE_KV_Q4_0] = keep_q4_0;
 #endif
-    table->attend_end = attend_end;
 }
 
 void mote_kernel_attend_overlay__ref(struct mote_kernels *table) {
     mote_kernel_keep_overlay__ref(table);
+    table->attend_end = attend_end;
     table->attend[MOTE_KV_F16] = attend_f16;
     table->attend[MOTE_KV_F32] = attend_f32;
     table->attend[MOTE_KV_Q8_0] = attend_q8_0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * encoder_simd128.c: what only encoders need (encoder_ref.c) in WebAssembly; sixteen lanes are four vectors. A row's
- * last elements, where they fill no vector, are taken one by one, or for GELU read and written as part of one. */
+ * last elements, where they fill no vector, are taken one by one, or for GELU as part of sixteen. */
 #include "kernel/level.h"
 
 #if defined(__wasm_simd128__)
@@ -17,18 +17,6 @@ INLINE vector add(vector a, vector b) {
 
 INLINE vector multiply(vector a, vector b) {
     return wasm_f32x4_mul(a, b);
-}
-
-/* Four floats, of which n < 4 are there. */
-INLINE vector load_some(const float *p, uint32_t n) {
-    return load_part(p, n * 4);
-}
-
-INLINE void store_some(float *p, vector v, uint32_t n) {
-    if (n >= 4)
-        store(p, v);
-    else
-        memcpy(p, &v, n * sizeof *p);
 }
 
 /* Σ (x − from) / n, or Σ (x − from)² / n, by lanes and the tree. */
@@ -69,17 +57,33 @@ static void layer_norm(const float *x, const float *weight, const float *bias, u
     }
 }
 
-/* mote_base_gelu of each lane, operation by operation. */
-INLINE vector gelu_four(vector x, const float *c) {
-    vector a = wasm_f32x4_pmin(wasm_f32x4_pmax(x, wasm_f32x4_neg(x)), load_splat(c + 8));
-    vector p = load_splat(c);
+/* mote_base_gelu of sixteen, operation by operation: four polynomials side by side, which the loop keeps so; one behind
+ * the other such chains fill the processor's queues. y may be x. */
+PART void gelu_lanes(const float *x, const float *c, float *y) {
+    vector a[4], p[4];
+    ROLLED
+    for (int j = 0; j < 4; j++) {
+        vector v = load(x + 4 * j);
+        a[j] = wasm_f32x4_pmin(wasm_f32x4_pmax(v, wasm_f32x4_neg(v)), load_splat(c + 8));
+    }
     UNROLL
-    for (int i = 1; i < 8; i++)
-        p = add(multiply(p, a), load_splat(c + i));
-    p = multiply(p, wasm_f32x4_sub(load_splat(c + 8), a));
-    p = multiply(p, p);
-    p = multiply(p, p);
-    return wasm_f32x4_sub(wasm_f32x4_pmax(x, wasm_f32x4_splat(0)), multiply(a, multiply(p, p)));
+    for (int j = 0; j < 4; j++)
+        p[j] = load_splat(c);
+    ROLLED
+    for (const float *end = c + 7; c < end;) {
+        c++;
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            p[j] = add(multiply(p[j], a[j]), load_splat(c));
+    }
+    ROLLED
+    for (int j = 0; j < 4; j++) {
+        vector q = multiply(p[j], wasm_f32x4_sub(load_splat(c + 1), a[j]));
+        q = multiply(q, q);
+        q = multiply(q, q);
+        store(y + 4 * j, wasm_f32x4_sub(wasm_f32x4_pmax(load(x + 4 * j), wasm_f32x4_splat(0)),
+                                        multiply(a[j], multiply(q, q))));
+    }
 }
 
 static void gelu(const float *x, uint32_t n, float *y) {
@@ -87,9 +91,13 @@ static void gelu(const float *x, uint32_t n, float *y) {
                                       MOTE_BASE_GELU_C4, MOTE_BASE_GELU_C3, MOTE_BASE_GELU_C2,
                                       MOTE_BASE_GELU_C1, MOTE_BASE_GELU_C0, MOTE_BASE_GELU_END};
     const float *c = opaque(constants);
+    float rest[LANES] = {0};
     ROLLED
-    for (uint32_t i = 0; i < n; i += 4)
-        store_some(y + i, gelu_four(load_some(x + i, n - i), c), n - i);
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        gelu_lanes(x, c, y);
+    memcpy(rest, x, n * sizeof *x);
+    gelu_lanes(rest, c, rest);
+    memcpy(y, rest, n * sizeof *y);
 }
 
 /* Of one vector for each text: not worth more code. */

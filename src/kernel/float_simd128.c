@@ -275,15 +275,16 @@ PART float soften(float *p, uint32_t n, const float *scale, float *max, float *s
     vector four = greater(greater(top[0], top[2]), greater(top[1], top[3]));
     four = greater(four, wasm_i64x2_shuffle(four, four, 1, 0));
     four = greater(four, wasm_i32x4_shuffle(four, four, 1, 0, 3, 2));
-    float most = wasm_f32x4_extract_lane(four, 0), change = *max == most ? 0 : *max - most;
+    float most = wasm_f32x4_extract_lane(four, 0), change = 1;
     ROLLED
     for (int i = 0; i < PAGE; i += 4)
         store(p + i, exp_lanes(wasm_f32x4_sub(load(p + i), wasm_f32x4_splat(most))));
     ROLLED
     for (uint32_t t = n; t < PAGE; t++)
         p[t] = 0;
+    if (*max != most) /* exp(0) is 1 */
+        change = wasm_f32x4_extract_lane(exp_lanes(wasm_f32x4_sub(old, wasm_f32x4_splat(most))), 0);
     *max = most;
-    change = wasm_f32x4_extract_lane(exp_lanes(wasm_f32x4_splat(change)), 0);
     ROLLED
     for (int j = 0; j < LANES; j += 4)
         store(sum + j, wasm_f32x4_add(wasm_f32x4_add(times(load(sum + j), &change), load(p + j)),
@@ -335,6 +336,16 @@ PART void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint3
     }
 }
 
+static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float *out) {
+    const float *value = a->value + (uint64_t)i * ((a->head_dim + LANES - 1) / LANES * LANES);
+    struct lanes sum;
+    memcpy(&sum, a->sum + (uint64_t)i * LANES, sizeof sum);
+    vector total = wasm_f32x4_splat(tree(&sum));
+    ROLLED
+    for (uint32_t e = 0; e < a->head_dim; e += 4)
+        store_part(out + e, wasm_f32x4_div(load(value + e), total), a->head_dim - e);
+}
+
 static void attend_f32(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                        const void *const *pages, uint32_t n_positions) {
     attend(MOTE_KV_F32, a, first, n, pages, n_positions);
@@ -366,6 +377,7 @@ void mote_kernel_float_overlay__simd128(struct mote_kernels *table) {
     table->swiglu = swiglu;
     table->add = add;
     table->attend[MOTE_KV_F32] = attend_f32;
+    table->attend_end = attend_end;
 #if !defined(MOTE_NO_DECODERS)
     table->rms_norm = rms_norm;
     table->attend[MOTE_KV_F16] = attend_f16;

@@ -14,7 +14,7 @@ void mote_kernel_product_overlay__ref(struct mote_kernels *table);
 void mote_kernel_float_overlay__ref(struct mote_kernels *table);
 /* of those, what takes little time: rope, to_f16, from_f16 */
 void mote_kernel_light_overlay__ref(struct mote_kernels *table);
-/* keep, attend, attend_end; and all but attend */
+/* keep, attend, attend_end; and keep alone */
 void mote_kernel_attend_overlay__ref(struct mote_kernels *table);
 void mote_kernel_keep_overlay__ref(struct mote_kernels *table);
 /* layer_norm, gelu, tanh */

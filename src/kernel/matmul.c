@@ -5,15 +5,15 @@
  *     sixteen rows of the file ── decode, 256 columns at a time ──► int8 [16][256]  in L1
  *                                      interleave, offset added ──► the panel's q   [K/4][16][4]
  *                                  scales, mins turned by 90°   ──► scale, min      [K/group][16]
- *     two panels × all T columns ── multiply ──► y
+ *     a few panels × all T columns ── multiply ──► y
  *
  * or, where the machine has it, by fill from the file to the panel at once,
  * so that a weight is decoded once however many columns there are, and is read from the file in order. A few
  * columns do not pay for that: where there is a direct product of the type, they take it. Float
  * weights need no panel: a few rows at a time, held in cache, meet every column.
  *
- * A worker's memory, in this order: scale, min [2][16][16] f32 · the panels' scale, min [2][2][K/16][16] f32
- * · rows [16][256] int8 · the panels' q [2][K][16] u8. */
+ * A worker's memory, in this order: scale, min [2][16][16] f32 · the panels' scale, min [P][2][K/16][16] f32
+ * · rows [16][256] int8 · the panels' q [P][K][16] u8. */
 #include "kernel/kernel.h"
 
 #include "base/float.h"
@@ -22,7 +22,6 @@
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
-    PANELS = 2,       /* that meet all columns together */
     PACKED = 8,       /* of those made once: what is made of the columns serves all */
     FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
     TURNED = 8,       /* columns of scales that are turned at a time */
@@ -31,11 +30,13 @@ enum {
 /* up to which few columns at a time, each decoding anew, beat a panel made once,
  * and if that is made by fill, of no fewer bytes than it holds values */
 #if defined(__wasm_simd128__)
+    PANELS = 4, /* that meet all columns together */
     DIRECT_COLUMNS = 6,
     WIDE_COLUMNS = 2,
     WIDE_AT_ONCE = MOTE_KERNEL_DIRECT,
     AHEAD = 0, /* fill has read what comes next; and to fetch means to read here: it must be there */
 #else
+    PANELS = 2, /* that meet all columns together */
     DIRECT_COLUMNS = 12,
     WIDE_COLUMNS = MOTE_KERNEL_WIDE,
     WIDE_AT_ONCE = MOTE_KERNEL_WIDE,

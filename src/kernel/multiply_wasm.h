@@ -22,7 +22,10 @@
  * PLAIN. Four weights of two rows, widened to words, times four activations of a column as words, twice: a
  * lane has two products of a row. The two lanes of a row come together after the group.
  *
- * Where less than four columns are left, the last is taken again and again, and stored where it belongs. */
+ * Where less than four columns are left, the last is taken again and again, and stored where it belongs.
+ *
+ * The loop over a group has one step of four values: eight sums, a vector of a column and two of rows leave engines
+ * registers to spare, where two steps at a time made them keep sums in memory. */
 #include "kernel/kernel.h"
 #include "kernel/vector_wasm.h"
 
@@ -31,25 +34,22 @@ enum {
     QUADS = RELAXED ? 2 : 1,
     BLOCK = 512, /* values of a column prepared at a time */
     GROUPS = BLOCK / 16,
-    STEPS = 2, /* of four values, in one turn of the loop */
     ROWS = MOTE_KERNEL_ROWS,
     WIDE = 128, /* the offset whose weights pass 127 */
 #if defined(MOTE_NO_DECODERS)
-    FETCHES = 0, /* panels that lie one behind the other, a machine follows by itself */
+    FETCHES = 1, /* panels made when the model was opened: they are more than a cache */
 #else
-    FETCHES = 1,
+    FETCHES = 0, /* panels made just now */
 #endif
 };
 
-#if RELAXED
-typedef int8_t activation;
-#else
-typedef int16_t activation;
-#endif
-
 /* Four columns, up to 512 values of them. */
 struct columns {
-    activation x[COLUMNS][BLOCK];
+#if RELAXED
+    const int8_t *x[COLUMNS];
+#else
+    int16_t x[COLUMNS][BLOCK];
+#endif
     float d[COLUMNS][GROUPS];
     float d_sum[COLUMNS][GROUPS]; /* d · Σx */
     int32_t correction[COLUMNS][GROUPS];
@@ -65,7 +65,11 @@ struct sums {
 
 struct places {
     const uint8_t *w;
-    const activation *x;
+#if RELAXED
+    const int8_t *x[COLUMNS];
+#else
+    const int16_t *x;
+#endif
 };
 
 #if RELAXED
@@ -87,16 +91,16 @@ INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x
 
 /* Four values. seven: all bits of every byte but the highest. What is equal to its magnitude is not negative; asked
  * otherwise, the compiler shifts by seven bits, which takes engines five instructions. */
-INLINE void add_four(struct sums *sums, const struct places *at, int step, int wide, vector seven) {
+INLINE void add_four(struct sums *sums, struct places *at, int wide, vector seven) {
     vector row[QUADS];
     UNROLL
     for (int r = 0; r < QUADS; r++) {
-        row[r] = load(at->w + step * 4 * ROWS + 16 * r);
+        row[r] = load(at->w + 16 * r);
         if (wide) row[r] = wasm_v128_xor(row[r], seven);
     }
     UNROLL
     for (int c = 0; c < COLUMNS; c++) {
-        vector v = load_splat(at->x + c * BLOCK + 4 * step), magnitude = hidden(wasm_i8x16_abs(v)),
+        vector v = load_splat(at->x[c]), magnitude = hidden(wasm_i8x16_abs(v)),
                positive = wasm_i8x16_eq(v, magnitude);
         UNROLL
         for (int r = 0; r < QUADS; r++) {
@@ -105,6 +109,7 @@ INLINE void add_four(struct sums *sums, const struct places *at, int step, int w
                                                                  *sum)
                         : wasm_i32x4_relaxed_dot_i8x16_i7x16_add(v, row[r], *sum);
         }
+        at->x[c] += 4;
     }
 }
 
@@ -122,19 +127,20 @@ INLINE vector end(const struct sums *sums, int r, int c, const struct columns *x
     return wasm_i32x4_add(sum, load_splat(&x->correction[c][g]));
 }
 
-INLINE void add_four(struct sums *sums, const struct places *at, int step, int wide, vector seven) {
+INLINE void add_four(struct sums *sums, struct places *at, int wide, vector seven) {
     (void)wide, (void)seven;
     UNROLL
     for (int r = 0; r < QUADS; r++) {
-        const uint8_t *w = at->w + step * 4 * ROWS + 16 * r;
+        const uint8_t *w = at->w + 16 * r;
         vector low = wasm_u16x8_load8x8(w), high = wasm_u16x8_load8x8(w + 8);
         UNROLL
         for (int c = 0; c < COLUMNS; c++) {
-            vector v = wasm_v128_load64_splat(at->x + c * BLOCK + 4 * step);
+            vector v = wasm_v128_load64_splat(at->x + c * BLOCK);
             sums->low[r][c] = wasm_i32x4_add(sums->low[r][c], wasm_i32x4_dot_i16x8(low, v));
             sums->high[r][c] = wasm_i32x4_add(sums->high[r][c], wasm_i32x4_dot_i16x8(high, v));
         }
     }
+    at->x += 4;
 }
 
 #endif
@@ -143,28 +149,28 @@ INLINE void add_four(struct sums *sums, const struct places *at, int step, int w
 struct piece {
     const struct mote_kernel_panel *panel;
     uint32_t row, first, n;
-    float *y[COLUMNS];    /* of that row */
-    const uint8_t *ahead; /* what is read for the cache meanwhile, so many bytes of it with each group */
-    uint32_t step;
+    float *y[COLUMNS]; /* of that row */
 };
 
 /* The sums of a group. What tells types apart is decided once for each group. */
 INLINE void add_group(struct sums *sums, struct places *at, uint32_t group, int wide, vector seven) {
     ROLLED
-    for (uint32_t i = 0; i < group; i += STEPS * 4) {
-        UNROLL
-        for (int step = 0; step < STEPS; step++)
-            add_four(sums, at, step, wide, seven);
-        at->w += STEPS * 4 * ROWS;
-        at->x += STEPS * 4;
-    }
+    for (const uint8_t *end = at->w + group * ROWS; at->w < end; at->w += 4 * ROWS)
+        add_four(sums, at, wide, seven);
 }
 
 PART void tile(struct piece *piece, const struct columns *x, uint32_t group, int has_min, int wide) {
     static const uint32_t seven = 0x7f7f7f7f;
     uint64_t at_scale = (uint64_t)piece->first / group * ROWS + piece->row;
     const float *scale = piece->panel->scale + at_scale, *min = piece->panel->min + at_scale;
-    struct places at = {.w = piece->panel->q + (uint64_t)piece->first * ROWS + 4 * piece->row, .x = x->x[0]};
+    struct places at = {.w = piece->panel->q + (uint64_t)piece->first * ROWS + 4 * piece->row};
+#if RELAXED
+    UNROLL
+    for (int c = 0; c < COLUMNS; c++)
+        at.x[c] = x->x[c];
+#else
+    at.x = x->x[0];
+#endif
     vector acc[QUADS][COLUMNS];
     UNROLL
     for (int i = 0; i < QUADS * COLUMNS; i++)
@@ -172,10 +178,6 @@ PART void tile(struct piece *piece, const struct columns *x, uint32_t group, int
             piece->first ? load(piece->y[i % COLUMNS] + i / COLUMNS * 4) : splat(0);
     for (uint32_t g = 0; g < piece->n / group; g++, scale += ROWS, min += ROWS) {
         struct sums sums;
-        ROLLED
-        for (uint32_t i = 0; FETCHES && i < piece->step; i += 64)
-            (void)*(const volatile uint8_t *)(piece->ahead + i);
-        if (FETCHES) piece->ahead += piece->step;
         begin(&sums, x, g);
         if (RELAXED && wide)
             add_group(&sums, &at, group, 1, load_splat(opaque(&seven)));
@@ -252,11 +254,10 @@ SMALL void prepare(const struct mote_base_type_info *info, const struct mote_ker
         if (wide) store(&to->correction[c][i / 32], negatives(q + i, n - i < 128 ? (n - i) / 32 : 4));
 #endif
     }
-    ROLLED
 #if RELAXED
-    for (uint32_t i = 0; i < n; i += 16)
-        store(&to->x[c][i], load(q + i));
+    to->x[c] = q;
 #else
+    ROLLED
     for (uint32_t i = 0; i < n; i += 8)
         store(&to->x[c][i], wasm_i16x8_load8x8(q + i));
 #endif
@@ -271,13 +272,14 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
 #else
     int wide = 0;
 #endif
-    struct piece piece = {.ahead = FETCHES ? ahead.bytes : NULL};
-    uint32_t step = !FETCHES ? 0 : (uint32_t)(ahead.n / (k / info->group * n_panels * (ROWS / (4 * QUADS))));
+    struct piece piece;
+    uint32_t tiles =
+        (k + BLOCK - 1) / BLOCK * ((n_columns + COLUMNS - 1) / COLUMNS) * n_panels * (ROWS / (4 * QUADS));
+    uint32_t step = FETCHES ? (uint32_t)ahead.n / tiles : 0;
     for (uint32_t first = 0; first < k; first += BLOCK) {
         for (uint32_t t = 0; t < n_columns; t += COLUMNS) {
             piece.first = first;
             piece.n = k - first < BLOCK ? k - first : BLOCK;
-            piece.step = FETCHES && !t ? step : 0;
             ROLLED
             for (int c = 0; c < COLUMNS; c++) {
                 uint32_t column = t + (uint32_t)c < n_columns ? t + (uint32_t)c : n_columns - 1;
@@ -287,6 +289,10 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
             for (uint32_t row = 0; row < n_panels * ROWS; row += 4 * QUADS) {
                 piece.panel = &panels[row / ROWS];
                 piece.row = row % ROWS;
+                if (step) {
+                    touch(ahead.bytes, step);
+                    ahead.bytes += step;
+                }
                 tile(&piece, &columns, info->group, info->has_min, wide);
                 ROLLED
                 for (int c = 0; c < COLUMNS; c++)
