@@ -8,11 +8,29 @@
  *     idot · (scale · d)                        ───────────────────►   added [row][group]
  *
  * When sixteen rows are through, what was put by is turned, and added to their sums in the order of the groups.
- * For weights of six bits and more all this takes fewer instructions than to turn the weights. */
+ * For weights of six bits and more all this takes fewer instructions than to turn the weights.
+ *
+ * Memory must not wait meanwhile. So a batch asks for whole lines only, fewer than it reads, and the rest is
+ * asked for where sixteen rows are added up. A machine may leave out what it is asked for when it is busy: each
+ * batch asks again for the first lines of the next. */
 
 /* BATCH: groups that go together. PUT_BY: most groups of a row that room is kept for. DISTANCE: bytes ahead
- * of the reading that the cache is asked for. */
-enum { BATCH = 16, PUT_BY = 1024, DISTANCE = 8192 };
+ * of the reading that the cache is asked for, at the least. TWICE: lines that are asked for again. */
+enum { BATCH = 16, PUT_BY = 1024, DISTANCE = 8192, CACHE_LINE = 64, TWICE = 2 };
+
+/* Bytes of a batch; lines that adding up sixteen of them asks for. */
+INLINE uint32_t batch_bytes(const int type) {
+    return (uint32_t)(BATCH * shape_of(type).group / 32 * span_bytes(type) / 8);
+}
+INLINE uint32_t rest_lines(const int type) {
+    return (MOTE_KERNEL_ROWS * (batch_bytes(type) % CACHE_LINE) + CACHE_LINE - 1) / CACHE_LINE;
+}
+
+INLINE void ask(uintptr_t ahead, const uint32_t lines) {
+    UNROLL
+    for (uint32_t i = 0; i < lines; i++)
+        __builtin_prefetch((const void *)(ahead + CACHE_LINE * i));
+}
 
 /* Four vectors → the sums of each four lanes: in the first four lanes of the result those of the first lanes
  * of each vector, and so on. */
@@ -102,10 +120,11 @@ INLINE void turn16(ints v[16]) {
 
 /* Sums of what the n groups of sixteen rows add, in their order. A sum is never −0, so adding 0 changes
  * nothing. */
-INLINE floats add_up(const float *added, uint32_t stride, uint32_t n) {
+INLINE floats add_up(const int type, const float *added, uint32_t stride, uint32_t n, uintptr_t ahead) {
     floats acc = splat_float(0);
-    for (uint32_t g = 0; g < n; g += BATCH) {
+    for (uint32_t g = 0; g < n; g += BATCH, ahead += CACHE_LINE * rest_lines(type)) {
         ints v[16];
+        ask(ahead, rest_lines(type));
         UNROLL
         for (uint32_t r = 0; r < 16; r++)
             v[r] = _mm512_load_si512(added + r * stride + g);
@@ -117,21 +136,19 @@ INLINE floats add_up(const float *added, uint32_t stride, uint32_t n) {
     return acc;
 }
 
-/* n groups of a row; x: the column. */
-INLINE void line(const int type, const uint8_t *p, uint32_t n, struct mote_kernel_x8 x, float *added) {
-    const struct shape shape = shape_of(type);
-    const uint32_t values = BATCH * (unsigned)shape.group,
-                   bytes = values / 32 * (unsigned)span_bytes(type) / 8;
+/* n groups of a row; x: the column. Returns what to ask for next. */
+INLINE uintptr_t line(const int type, const uint8_t *p, uint32_t n, struct mote_kernel_x8 x, float *added,
+                      uintptr_t ahead) {
+    const uint32_t values = BATCH * (unsigned)shape_of(type).group, lines = batch_bytes(type) / CACHE_LINE;
     for (uint32_t g = 0;; g += BATCH) {
-        UNROLL
-        for (unsigned i = 0; i < bytes; i += 64)
-            __builtin_prefetch((const void *)((uintptr_t)p + DISTANCE + i));
+        ask(ahead, lines + TWICE);
+        ahead += CACHE_LINE * lines;
         floats v = type == MOTE_TYPE_Q6_K ? line_q6_k(p, &x)
                    : n - g < BATCH        ? line_q8_0(p, n - g, &x)
                                           : line_q8_0(p, BATCH, &x);
         _mm512_store_ps(added + g, v);
-        if (n - g <= BATCH) return;
-        p += bytes, x.q += values, x.scale += values / 32, x.sum += values / 16;
+        if (n - g <= BATCH) return ahead;
+        p += batch_bytes(type), x.q += values, x.scale += values / 32, x.sum += values / 16;
     }
 }
 
@@ -140,11 +157,13 @@ INLINE void line(const int type, const uint8_t *p, uint32_t n, struct mote_kerne
 INLINE void lines(const int type, const uint8_t *rows, uint64_t row_bytes, uint32_t n_rows, uint32_t n,
                   const struct mote_kernel_x8 *x, float *y) {
     _Alignas(64) float added[MOTE_KERNEL_ROWS * (PUT_BY + BATCH)];
-    const uint32_t stride = (n + BATCH - 1) / BATCH * BATCH + BATCH;
+    const uint32_t n_batches = (n + BATCH - 1) / BATCH, stride = (n_batches + 1) * BATCH;
     for (uint32_t r = 0; r < n_rows; r += MOTE_KERNEL_ROWS) {
+        uintptr_t ahead =
+            (uintptr_t)rows + r * row_bytes + DISTANCE + CACHE_LINE * n_batches * rest_lines(type);
         for (uint32_t i = 0; i < MOTE_KERNEL_ROWS; i++)
-            line(type, rows + (r + i) * row_bytes, n, *x, added + i * stride);
-        store_floats(y + r, add_up(added, stride, n));
+            ahead = line(type, rows + (r + i) * row_bytes, n, *x, added + i * stride, ahead);
+        store_floats(y + r, add_up(type, added, stride, n, ahead));
     }
 }
 

@@ -387,7 +387,7 @@ INLINE void add_span(const int type, struct span *s, floats *acc, const int n, c
 /* How far ahead of a span the lines are that are asked for: past its rows, and of short rows so far that there
  * is time for them to come. */
 INLINE uint64_t distance(uint64_t row_bytes) {
-    enum { FURTHER = 2048, LEAST = 14336 };
+    enum { FURTHER = 8192, LEAST = 14336 };
     return WIDTH * row_bytes + FURTHER > LEAST ? WIDTH * row_bytes + FURTHER : LEAST;
 }
 
