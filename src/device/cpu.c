@@ -225,9 +225,8 @@ static void normalize(void *argument, uint32_t i, uint32_t worker) {
 }
 
 /* What follows a product on n of its outputs. */
-static void finish(const struct mote_kernels *kernels, const struct mote_program_op *op, uint32_t first,
-                   uint32_t n, float *y) {
-    if (op->bias) kernels->add(y, floats(op->bias) + first, n, y);
+static void finish(const struct mote_kernels *kernels, const struct mote_program_op *op, uint32_t n,
+                   float *y) {
     switch (op->activation) {
     case MOTE_MODEL_GELU:
         kernels->gelu(y, n, y);
@@ -457,8 +456,8 @@ static void multiply(void *argument, uint32_t i, uint32_t worker) {
     mote_kernel_matmul(&d->kernels, weight_of(d, op), first, end, &s->input, s->n_columns, s->value[op->out],
                        d->program->width[op->out], d->work + worker * d->work_bytes);
 #if !defined(MOTE_NO_ENCODERS)
-    for (uint32_t t = 0; t < s->n_columns && (op->bias || op->activation); t++)
-        finish(&d->kernels, op, first, end - first, row_of(s, op->out, t) + first);
+    for (uint32_t t = 0; t < s->n_columns && op->activation; t++)
+        finish(&d->kernels, op, end - first, row_of(s, op->out, t) + first);
 #endif
 }
 
@@ -651,6 +650,7 @@ static void pack(struct mote_device_cpu *d, struct mote_base_arena *arena) {
         if (arena->failed || !d->packed) continue;
         d->packed[i] = *w;
         d->packed[i].panels = panels;
+        d->packed[i].bias = floats(program->ops[i].bias);
         if (panels) mote_kernel_pack(&d->kernels, w, panels, d->work);
     }
 }

@@ -57,9 +57,10 @@ INLINE const uint8_t *ask(struct span *s, uint32_t n) {
     return at;
 }
 
-INLINE void ask_lines(const uint8_t *at) {
+/* Not where pages are of floats, which many queries meet: asking would cost more than it brings. */
+INLINE void ask_lines(mote_kv_type type, const uint8_t *at) {
     UNROLL
-    for (int i = 0; i < LINES; i++)
+    for (int i = 0; i < LINES && type != MOTE_KV_F32; i++)
         __builtin_prefetch(at + 64 * i, 0, 2);
 }
 
@@ -111,7 +112,7 @@ INLINE void score(mote_kv_type type, int n_rows, int n_vecs, int n_sides,
                 scale[j] = load_f16(s->page[first + j / of_one] + scales + j % of_one * WIDTH * 2);
         }
         for (; e < end; e++, next += s->step) {
-            ask_lines(next);
+            ask_lines(type, next);
             UNROLL
             for (int j = 0; j < n_vecs; j++) {
                 const uint8_t *keys = s->page[first + j / of_one] + (uint64_t)e * s->layout.key_bytes;
@@ -148,6 +149,22 @@ INLINE quad fold_four_greatest(quad a, quad b, quad c, quad d) {
                         __builtin_shufflevector(ab, cd, 1, 3, 5, 7));
 }
 
+/* Quads side by side, as many as fill a vector. */
+INLINE vec join(const quad *q) {
+#if WIDTH == 4
+    return *q;
+#else
+    typedef float octet __attribute__((vector_size(32)));
+    octet low = __builtin_shufflevector(q[0], q[1], 0, 1, 2, 3, 4, 5, 6, 7);
+#if WIDTH == 16
+    octet high = __builtin_shufflevector(q[2], q[3], 0, 1, 2, 3, 4, 5, 6, 7);
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    return low;
+#endif
+#endif
+}
+
 enum { ROWS_OF_MANY = MANY * WIDTH / PAGE };
 
 /* The scores of one page, from `at` on, become exp(score − top). */
@@ -163,12 +180,10 @@ INLINE void exp_rows(int n_rows, float (*p)[SPAN], uint32_t at, const float *top
         store_floats(p[j / VECS_OF_ROW] + at + j % VECS_OF_ROW * WIDTH, x[j], WIDTH);
 }
 
-/* tops [n_rows] go on to the greatest of page b; what they change by → change. n_rows ≤ 4 */
-INLINE void find_tops(int n_rows, float (*p)[SPAN], uint32_t b, const float *max, float *tops,
-                      float *change) {
+/* tops of n_rows ≤ 4 go on to the greatest of page b; returns what they change by. */
+INLINE quad find_tops(int n_rows, float (*p)[SPAN], uint32_t b, const float *max, quad *tops) {
     typedef int32_t four __attribute__((vector_size(16)));
-    quad greatest[FOUR] = {0}, old, now;
-    memcpy(&old, tops, sizeof old);
+    quad greatest[FOUR] = {0}, old = *tops;
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         const float *scores = p[r] + b * PAGE;
@@ -179,13 +194,25 @@ INLINE void find_tops(int n_rows, float (*p)[SPAN], uint32_t b, const float *max
                                     load_floats(scores + LANES + i * WIDTH, WIDTH));
         greatest[r] = fold_greatest(lanes);
     }
-    now = greater_four(old, n_rows == 1
-                                ? fold_four_greatest(greatest[0], greatest[0], greatest[0], greatest[0])
-                                : fold_four_greatest(greatest[0], greatest[1], greatest[2], greatest[3]));
+    *tops = greater_four(old, n_rows == 1
+                                  ? fold_four_greatest(greatest[0], greatest[0], greatest[0], greatest[0])
+                                  : fold_four_greatest(greatest[0], greatest[1], greatest[2], greatest[3]));
     /* exp(0) = 1 where they are equal, infinite or not */
-    quad difference = (quad)((four)(old - now) & ~(four)(old == now));
-    memcpy(change, &difference, sizeof difference);
-    memcpy(tops, &now, sizeof now);
+    return (quad)((four)(old - *tops) & ~(four)(old == *tops));
+}
+
+/* The exp of what all tops change by. (Through memory they would wait for each other: a load that several
+ * stores make up is slow.) */
+INLINE void exp_changes(const quad *change, float *keep) {
+    enum { N = TOGETHER * TILE / WIDTH };
+    vec kept[N];
+    UNROLL
+    for (int i = 0; i < N; i++)
+        kept[i] = join(change + i * WIDTH / 4);
+    exp_falling(N, kept);
+    UNROLL
+    for (int i = 0; i < N; i++)
+        store_floats(keep + i * WIDTH, kept[i], WIDTH);
 }
 
 /* Scores of n_rows queries over the span's positions become p; sum [16] and max go on. keep: what is to be
@@ -193,25 +220,27 @@ INLINE void find_tops(int n_rows, float (*p)[SPAN], uint32_t b, const float *max
  * before the span, not before the page, changes at most the sign of a zero, and that nothing. */
 INLINE void soften_tile(int n_rows, const struct span *s, float (*p)[SPAN], float *sum, float *max,
                         float (*keep)[TILE]) {
-    float top[TOGETHER][TILE], tops[TILE] = {0}, change[TOGETHER * TILE + WIDTH] = {0};
+    enum { QUADS = TILE / FOUR };
+    quad tops[QUADS] = {0}, change[TOGETHER * QUADS] = {0}, top[TOGETHER][QUADS];
     memcpy(tops, max, (size_t)n_rows * sizeof *max);
-    for (uint32_t b = 0; b < s->n_pages; b++) {
+    UNROLL
+    for (uint32_t b = 0; b < TOGETHER; b++) {
         UNROLL
-        for (int r = 0; r < n_rows; r += FOUR)
-            find_tops(n_rows - r < FOUR ? n_rows - r : FOUR, p + r, b, max + r, tops + r,
-                      change + b * TILE + r);
-        memcpy(top[b], tops, sizeof tops);
+        for (int i = 0; i < QUADS; i++) {
+            int r = i * FOUR;
+            if (r < n_rows && b < s->n_pages)
+                change[b * QUADS + (uint32_t)i] =
+                    find_tops(n_rows - r < FOUR ? n_rows - r : FOUR, p + r, b, max + r, &tops[i]);
+            top[b][i] = tops[i];
+        }
     }
     memcpy(max, tops, (size_t)n_rows * sizeof *max);
-    for (uint32_t i = 0; i < s->n_pages * TILE; i += WIDTH) {
-        vec kept = load_floats(change + i, WIDTH);
-        exp_falling(1, &kept);
-        store_floats(keep[0] + i, kept, WIDTH);
-    }
+    exp_changes(change, keep[0]);
     for (uint32_t b = 0; b < s->n_pages; b++) {
         UNROLL
         for (int r = 0; r < n_rows; r += ROWS_OF_MANY)
-            exp_rows(n_rows - r < ROWS_OF_MANY ? n_rows - r : ROWS_OF_MANY, p + r, b * PAGE, top[b] + r);
+            exp_rows(n_rows - r < ROWS_OF_MANY ? n_rows - r : ROWS_OF_MANY, p + r, b * PAGE,
+                     (const float *)top[b] + r);
     }
     for (int r = 0; s->n_positions < s->n_pages * PAGE && r < n_rows; r++)
         memset(p[r] + s->n_positions, 0, (s->n_pages * PAGE - s->n_positions) * sizeof(float));
@@ -261,7 +290,7 @@ INLINE void add_values(mote_kv_type type, int n_rows, int n_vecs, struct span *s
                 sum[r][j] = sum[r][j] * keep[b * TILE + (uint32_t)r];
         }
         for (uint32_t t = 0; t < n; t++, values += s->layout.value_bytes, next += s->step) {
-            ask_lines(next);
+            ask_lines(type, next);
             UNROLL
             for (int j = 0; j < n_vecs; j++) {
                 uint32_t e = at + (uint32_t)j * WIDTH;
@@ -300,7 +329,7 @@ INLINE void attend_tile(mote_kv_type type, int n_rows, const struct mote_kernel_
                         struct span *s) {
     const int four = n_rows < FOUR ? n_rows : FOUR;
     uint32_t padded = s->layout.padded, at = 0;
-    float p[TILE][SPAN], keep[TOGETHER + WIDTH / TILE][TILE], *value = a->value + (uint64_t)i * padded;
+    float p[TILE][SPAN], keep[TOGETHER][TILE], *value = a->value + (uint64_t)i * padded;
     const float(*weights)[SPAN] = (const float(*)[SPAN])p;
     score_tile(type, n_rows, a, i, s, p);
     for (int r = 0; r < n_rows; r++)
@@ -393,6 +422,9 @@ INLINE void attend(mote_kv_type type, tiles *as_they_are, const struct mote_kern
         s.page[b] = pages[b < s.n_pages ? b : 0];
         s.next[b] = a->next[b < s.n_pages ? b : 0];
     }
+    for (uint32_t b = 0; b < s.n_pages && (n < UNPACK_FROM) == (type == MOTE_KV_F32); b++)
+        for (uint64_t at = 0; at < l->bytes && s.next[b] != s.page[b]; at += 64)
+            __builtin_prefetch(s.next[b] + at, 0, 2);
     if (type == MOTE_KV_F32 || n < UNPACK_FROM) {
         for (uint32_t b = 0, at = 0; is_quantized(type) && b < s.n_pages; b++)
             for (uint32_t i = 0; i < l->n_scales * PAGE; i += WIDTH, at += WIDTH)
@@ -403,8 +435,6 @@ INLINE void attend(mote_kv_type type, tiles *as_they_are, const struct mote_kern
     struct mote_kernel_page_layout floats = mote_kernel_page_describe(MOTE_KV_F32, a->head_dim);
     for (uint32_t b = 0; b < s.n_pages; b++) {
         float *to = a->page + (uint64_t)b * PAGE * (a->head_dim + l->padded);
-        for (uint64_t at = 0; at < l->bytes; at += 64)
-            __builtin_prefetch(s.next[b] + at, 0, 2);
         unpack(type, pages[b], l, a->head_dim, seen(&s, b), to);
         s.page[b] = (const uint8_t *)to;
     }
@@ -443,6 +473,26 @@ static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float 
     vec total = splat((rest[0] + rest[2]) + (rest[1] + rest[3]));
     for (uint32_t e = 0; e < a->head_dim; e += WIDTH)
         store_floats(out + e, load_floats(value + e, WIDTH) / total, a->head_dim - e);
+}
+
+/* Written out, as stores a row apart are all there is to it. */
+static void keep_f32(const float *key, const float *value, uint32_t head_dim, uint32_t at, void *page) {
+    float *keys = (float *)page + at;
+    float *values =
+        (float *)page + (uint64_t)head_dim * PAGE + (uint64_t)at * ((head_dim + LANES - 1) / LANES * LANES);
+    const float *end = key + head_dim;
+    for (; end - key >= LANES; keys += LANES * PAGE, key += LANES, value += LANES, values += LANES) {
+        UNROLL_ALL
+        for (int i = 0; i < LANES; i++)
+            keys[i * PAGE] = key[i];
+        UNROLL
+        for (int i = 0; i < LANES; i += WIDTH)
+            store_floats(values + i, load_floats(value + i, WIDTH), WIDTH);
+    }
+    for (; key < end; keys += PAGE) {
+        *keys = *key++;
+        *values++ = *value++;
+    }
 }
 
 static void keep_f16(const float *key, const float *value, uint32_t head_dim, uint32_t at, void *page) {

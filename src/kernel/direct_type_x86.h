@@ -449,7 +449,8 @@ INLINE void fill(const int type, const uint8_t *rows, uint64_t row_bytes, uint32
     struct span s;
     s.row_bytes = row_bytes;
     for (uint32_t row = 0; row < MOTE_KERNEL_ROWS; row += WIDTH, rows += WIDTH * row_bytes) {
-        s.to = (struct mote_kernel_panel){panel->q + 4 * row, panel->scale + row, panel->min + row};
+        s.to = (struct mote_kernel_panel){
+            .q = panel->q + 4 * row, .scale = panel->scale + row, .min = panel->min + row};
         for (uint32_t done = 0; done < k; done += SPAN) {
             s.done = k - done < SPAN ? k - SPAN : done;
             s.first = (int)(done - s.done) / 32;

@@ -20,8 +20,9 @@
 #include "base/math.h"
 #include "base/memory.h"
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#define INLINE     static inline __attribute__((always_inline))
+#define UNROLL     _Pragma("GCC unroll 8")
+#define UNROLL_ALL _Pragma("GCC unroll 16")
 
 enum { LANES = 16, PARTS = LANES / WIDTH };
 
@@ -386,6 +387,7 @@ static void overlay(struct mote_kernels *table) {
     table->layer_norm = layer_norm;
     table->gelu = gelu;
     table->tanh = tanh_all;
+    table->keep[MOTE_KV_F32] = keep_f32;
     table->keep[MOTE_KV_F16] = keep_f16;
     table->attend[MOTE_KV_F16] = attend_f16;
     table->attend[MOTE_KV_F32] = attend_f32;

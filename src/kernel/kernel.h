@@ -72,9 +72,10 @@ struct mote_kernel_x8 {
 
 /* Sixteen decoded rows. */
 struct mote_kernel_panel {
-    uint8_t *q;   /* [K/4][16][4] */
-    float *scale; /* [K/group][16] */
-    float *min;   /* [K/group][16], or unused */
+    uint8_t *q;        /* [K/4][16][4] */
+    float *scale;      /* [K/group][16] */
+    float *min;        /* [K/group][16], or unused */
+    const float *bias; /* [16], added to what each column becomes, or NULL */
 };
 
 /* Bytes of a file. */
@@ -109,6 +110,7 @@ struct mote_kernel_weight {
     uint32_t type; /* enum mote_base_type */
     uint32_t n, k;
     const uint8_t *panels; /* NULL, or all rows as mote_kernel_pack makes them, which products then read */
+    const float *bias;     /* NULL, or [N] */
 };
 
 /* The same for n_rows rows of w (a multiple of 16) from row0 on, without a panel; T at most MOTE_KERNEL_DIRECT
@@ -222,8 +224,8 @@ struct mote_kernel_input {
 /* Bytes of working memory one worker needs to multiply rows of up to k values. Multiple of 64. */
 uint64_t mote_kernel_matmul_plan(uint32_t k);
 
-/* y[t·y_stride + r] = w row r · column t for r in [row0, row1), t < T; row0 a multiple of 16.
- * Threads: workers take disjoint ranges of rows, each with its own work. */
+/* y[t·y_stride + r] = w row r · column t, + bias[r] where there is one, for r in [row0, row1), t < T; row0 a
+ * multiple of 16. Threads: workers take disjoint ranges of rows, each with its own work. */
 void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row0,
                         uint32_t row1, const struct mote_kernel_input *input, uint32_t n_columns, float *y,
                         uint64_t y_stride, void *work);

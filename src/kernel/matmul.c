@@ -22,10 +22,15 @@
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
-    PACKED = 8,       /* of those made once: what is made of the columns serves all */
-    FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
-    TURNED = 8,       /* columns of scales that are turned at a time */
-    REST = 4,         /* columns that the rows of an incomplete panel meet at a time */
+    PACKED = 8,      /* of those made once: what is made of the columns serves all */
+    FLOAT_ROWS = 16, /* float rows that meet all columns before the next */
+    TURNED = 8,      /* columns of scales that are turned at a time */
+    REST = 4,        /* columns that the rows of an incomplete panel meet at a time */
+#if defined(__wasm__)
+    PANELS_ADD = 0, /* whether multiply knows of a bias; a module saves the bytes */
+#else
+    PANELS_ADD = 1,
+#endif
     DIRECT_ROWS = 64, /* that stay in cache while they meet those columns */
 /* up to which few columns at a time, each decoding anew, beat a panel made once,
  * and if that is made by fill, of no fewer bytes than it holds values */
@@ -83,8 +88,8 @@ static struct scratch lay_out(void *work, uint32_t k) {
     uint8_t *q = (uint8_t *)(scratch.rows + MOTE_KERNEL_ROWS * CHUNK);
     for (uint32_t p = 0; p < PANELS; p++) {
         float *scale = scales + p * 2 * panel_scales(k);
-        scratch.panel[p] = (struct mote_kernel_panel){q + (uint64_t)p * k * MOTE_KERNEL_ROWS, scale,
-                                                      scale + panel_scales(k)};
+        scratch.panel[p] = (struct mote_kernel_panel){
+            .q = q + (uint64_t)p * k * MOTE_KERNEL_ROWS, .scale = scale, .min = scale + panel_scales(k)};
     }
     return scratch;
 }
@@ -161,25 +166,25 @@ static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel
 
 #endif
 
-/* Panel i of those that mote_kernel_pack makes: q, scale, min. */
-static struct mote_kernel_panel packed_at(const struct mote_base_type_info *info, uint32_t k,
-                                          const uint8_t *panels, uint64_t i) {
-    uint64_t n_scales = packed_scales(info, k);
-    uint8_t *q = (uint8_t *)(uintptr_t)panels + i * packed_bytes(info, k); /* written while packing only */
+/* Of those that mote_kernel_pack makes: q, scale [n_scales], min. */
+static struct mote_kernel_panel packed_at(const uint8_t *panel, uint32_t k, uint64_t n_scales) {
+    uint8_t *q = (uint8_t *)(uintptr_t)panel; /* written while packing only */
     float *scale = (float *)(void *)(q + (uint64_t)k * MOTE_KERNEL_ROWS);
-    return (struct mote_kernel_panel){q, scale, scale + n_scales};
+    return (struct mote_kernel_panel){.q = q, .scale = scale, .min = scale + n_scales};
 }
 
 static void multiply_packed(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                             const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
                             const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
-    uint64_t bytes = packed_bytes(info, w->k);
+    uint64_t bytes = packed_bytes(info, w->k), n_scales = packed_scales(info, w->k);
     for (uint32_t n_panels; row0 < row1; row0 += n_panels * MOTE_KERNEL_ROWS) {
         struct mote_kernel_panel panel[PACKED];
         uint64_t first = row0 / MOTE_KERNEL_ROWS, next;
         n_panels = (row1 - row0) / MOTE_KERNEL_ROWS < PACKED ? (row1 - row0) / MOTE_KERNEL_ROWS : PACKED;
-        for (uint32_t p = 0; p < PACKED; p++)
-            panel[p] = packed_at(info, w->k, w->panels, first + p);
+        for (uint32_t p = 0; p < PACKED; p++) {
+            panel[p] = packed_at(w->panels + (first + p) * bytes, w->k, n_scales);
+            if (PANELS_ADD && w->bias && p < n_panels) panel[p].bias = w->bias + row0 + p * MOTE_KERNEL_ROWS;
+        }
         if (!n_panels) {
             multiply_rest(kernels, info, panel, row1 - row0, w->k, x, n_columns, y + row0, y_stride);
             return;
@@ -246,10 +251,24 @@ void mote_kernel_pack(const struct mote_kernels *kernels, const struct mote_kern
                       void *work) {
     const struct mote_base_type_info *info = mote_base_type_describe(w->type);
     struct scratch scratch = lay_out(work, w->k);
-    for (uint32_t row = 0; row < w->n; row += MOTE_KERNEL_ROWS) {
-        struct mote_kernel_panel panel = packed_at(info, w->k, panels, row / MOTE_KERNEL_ROWS);
+    uint64_t bytes = packed_bytes(info, w->k), n_scales = packed_scales(info, w->k);
+    for (uint32_t row = 0; row < w->n; row += MOTE_KERNEL_ROWS, panels += bytes) {
+        struct mote_kernel_panel panel = packed_at(panels, w->k, n_scales);
         uint32_t n_rows = w->n - row < MOTE_KERNEL_ROWS ? w->n - row : MOTE_KERNEL_ROWS;
         fill_panel(kernels, info, w, row, n_rows, &scratch, &panel);
+    }
+}
+
+static void matmul_float(const struct mote_kernels *kernels, const struct mote_kernel_weight *w,
+                         uint32_t row0, uint32_t row1, const struct mote_kernel_input *input,
+                         uint32_t n_columns, float *y, uint64_t y_stride) {
+    mote_kernel_dot *dot = w->type == MOTE_TYPE_F32   ? kernels->dot_f32
+                           : w->type == MOTE_TYPE_F16 ? kernels->dot_f16
+                                                      : kernels->dot_bf16;
+    for (uint32_t row = row0; row < row1; row += FLOAT_ROWS) {
+        uint32_t n_rows = row1 - row < FLOAT_ROWS ? row1 - row : FLOAT_ROWS;
+        dot(w->data + row * w->row_bytes, w->row_bytes, n_rows, w->k, input->x, input->x_stride, n_columns,
+            y + row, y_stride);
     }
 }
 
@@ -260,16 +279,16 @@ void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_ke
     if (info->group) {
         struct scratch scratch = lay_out(work, w->k);
         matmul_quantized(kernels, info, w, row0, row1, &input->x8, n_columns, y, y_stride, &scratch);
-        return;
+    } else {
+        matmul_float(kernels, w, row0, row1, input, n_columns, y, y_stride);
     }
-    mote_kernel_dot *dot = w->type == MOTE_TYPE_F32   ? kernels->dot_f32
-                           : w->type == MOTE_TYPE_F16 ? kernels->dot_f16
-                                                      : kernels->dot_bf16;
-    for (uint32_t row = row0; row < row1; row += FLOAT_ROWS) {
-        uint32_t n_rows = row1 - row < FLOAT_ROWS ? row1 - row : FLOAT_ROWS;
-        dot(w->data + row * w->row_bytes, w->row_bytes, n_rows, w->k, input->x, input->x_stride, n_columns,
-            y + row, y_stride);
+#if !defined(MOTE_NO_ENCODERS)
+    if (PANELS_ADD && info->group && w->panels) row0 += (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
+    for (uint64_t t = 0; w->bias && row0 < row1 && t < n_columns; t++) {
+        float *rest = y + t * y_stride + row0;
+        kernels->add(rest, w->bias + row0, row1 - row0, rest);
     }
+#endif
 }
 
 static void row_float(const struct mote_kernels *kernels, const struct mote_kernel_weight *w,

@@ -159,8 +159,10 @@ INLINE void tile(const struct mote_kernel_panel *panel, uint32_t row, const int 
         }
     }
     UNROLL
-    for (int i = 0; i < quads * n; i++)
+    for (int i = 0; i < quads * n; i++) {
+        if (panel->bias) acc[i] = vaddq_f32(acc[i], vld1q_f32(panel->bias + row + i % quads * 4));
         vst1q_f32(y + (column + (unsigned)(i / quads)) * y_stride + row + i % quads * 4, acc[i]);
+    }
 }
 
 /* All rows of the columns from t on, n at a time; returns the first column that is left. */

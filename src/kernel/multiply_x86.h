@@ -55,7 +55,7 @@ struct shape {
 /* Two vectors of rows. */
 struct rows {
     const uint8_t *q[VECTORS]; /* [K/4] 64 bytes apart */
-    const float *scale[VECTORS], *min[VECTORS];
+    const float *scale[VECTORS], *min[VECTORS], *bias[VECTORS];
     uintptr_t ahead, end; /* what to fetch meanwhile */
     uint32_t lines;       /* of it in each group */
 };
@@ -184,8 +184,10 @@ INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t 
     UNROLL
     for (int c = 0; c < n; c++)
         UNROLL
-    for (int v = 0; v < VECTORS; v++)
+    for (int v = 0; v < VECTORS; v++) {
+        if (rows.bias[0]) acc[c][v] = plus(acc[c][v], load_floats(rows.bias[v]));
         store_floats(y[v] + (column + (uint64_t)c) * y_stride, acc[c][v]);
+    }
     return rows.ahead;
 }
 
@@ -222,6 +224,7 @@ INLINE void point(const struct job *job, uint32_t row, struct rows *rows, float 
         rows->q[v] = panel->q + 4 * within;
         rows->scale[v] = panel->scale + within;
         rows->min[v] = panel->min + within;
+        rows->bias[v] = panel->bias ? panel->bias + within : NULL;
         to[v] = job->y + at;
     }
 }

@@ -79,7 +79,7 @@ static void multiply_panel(const struct mote_base_type_info *info, const struct 
             }
         }
         for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++)
-            y[t * y_stride + r] = acc[r];
+            y[t * y_stride + r] = panel->bias ? acc[r] + panel->bias[r] : acc[r];
     }
 }
 

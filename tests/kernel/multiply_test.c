@@ -38,9 +38,9 @@ static void fill_problem(struct problem *p, const struct mote_base_type_info *in
     uint8_t *q = guard_open(&p->guards[0], 2 * (size_t)k * 16);
     float *scale = guard_open(&p->guards[1], n_scales * sizeof(float));
     float *min = guard_open(&p->guards[2], info->has_min ? n_scales * sizeof(float) : 0);
-    p->panels[0] = (struct mote_kernel_panel){q, scale, min};
+    p->panels[0] = (struct mote_kernel_panel){q, scale, min, NULL};
     p->panels[1] = (struct mote_kernel_panel){q + k * 16, scale + n_scales / 2,
-                                              info->has_min ? min + n_scales / 2 : min};
+                                              info->has_min ? min + n_scales / 2 : min, NULL};
     p->x.q = guard_open(&p->guards[3], (size_t)t * k);
     p->x.scale = guard_open(&p->guards[4], (size_t)t * (k / 32) * sizeof(float));
     p->x.sum = guard_open(&p->guards[5], (size_t)t * (k / 16) * sizeof(int16_t));
@@ -188,7 +188,7 @@ static void open_matrix(struct matrix *m, uint32_t type, uint32_t n, uint32_t k,
         for (uint64_t i = (uint64_t)info->bytes - 1; i < n * row_bytes; i += info->bytes)
             if (random_below(500)) data[i] &= 0xbf; /* the exponent's top bit */
     }
-    m->w = (struct mote_kernel_weight){data, row_bytes, type, n, k, NULL};
+    m->w = (struct mote_kernel_weight){data, row_bytes, type, n, k, NULL, NULL};
     float *x = guard_open(&m->x_guard, (size_t)t * k * sizeof *x);
     for (uint32_t i = 0; i < t * k; i++)
         x[i] = random_float();
@@ -235,23 +235,43 @@ static void check_by_rows(const struct mote_kernels *kernels, const struct matri
     free(row);
 }
 
-/* The same from panels that were made once. */
-static void check_packed(const struct mote_kernels *kernels, const struct matrix *m, uint32_t t, float *y,
-                         uint32_t stride, const float *want, void *work, uint32_t cpu) {
-    struct guard guard;
-    struct mote_kernel_weight w = m->w;
-    uint8_t *panels = guard_open(&guard, mote_kernel_pack_plan(&w));
-    uint32_t cut = w.n / 2 / 16 * 16;
-    size_t n_y = (size_t)(t - 1) * stride + w.n;
-    mote_kernel_pack(kernels, &w, panels, work);
-    w.panels = panels;
+static void check_again(const struct mote_kernels *kernels, const struct mote_kernel_weight *w,
+                        const struct matrix *m, uint32_t t, float *y, uint32_t stride, const float *want,
+                        void *work, uint32_t cpu) {
+    uint32_t cut = w->n / 2 / 16 * 16;
+    size_t n_y = (size_t)(t - 1) * stride + w->n;
     memset(y, 0xff, n_y * sizeof *y);
     for (uint32_t c = 0; c + 1 < t; c++) /* between the columns nothing is written */
-        memcpy(y + c * stride + w.n, want + c * stride + w.n, (stride - w.n) * sizeof *y);
-    mote_kernel_matmul(kernels, &w, cut, w.n, &m->input, t, y, stride, work);
-    mote_kernel_matmul(kernels, &w, 0, cut, &m->input, t, y, stride, work);
-    check_floats(y, want, n_y, mote_base_type_describe(w.type)->name, cpu);
-    guard_close(&guard);
+        memcpy(y + c * stride + w->n, want + c * stride + w->n, (stride - w->n) * sizeof *y);
+    mote_kernel_matmul(kernels, w, cut, w->n, &m->input, t, y, stride, work);
+    mote_kernel_matmul(kernels, w, 0, cut, &m->input, t, y, stride, work);
+    check_floats(y, want, n_y, mote_base_type_describe(w->type)->name, cpu);
+}
+
+/* The same from panels that were made once, and with a bias. */
+static void check_packed(const struct mote_kernels *kernels, const struct matrix *m, uint32_t t, float *y,
+                         uint32_t stride, const float *want, void *work, uint32_t cpu) {
+    struct guard guard, bias_guard;
+    struct mote_kernel_weight w = m->w;
+    size_t n_y = (size_t)(t - 1) * stride + w.n;
+    float *bias = guard_open(&bias_guard, w.n * sizeof *bias), *biased = malloc(n_y * sizeof *biased);
+    for (uint32_t r = 0; r < w.n; r++)
+        bias[r] = random_float();
+    for (size_t i = 0; i < n_y; i++)
+        biased[i] = i % stride < w.n ? want[i] + bias[i % stride] : want[i];
+    w.bias = bias;
+    check_again(kernels, &w, m, t, y, stride, biased, work, cpu);
+    if (mote_base_type_describe(w.type)->group) {
+        uint8_t *panels = guard_open(&guard, mote_kernel_pack_plan(&w));
+        mote_kernel_pack(kernels, &w, panels, work);
+        w.panels = panels;
+        check_again(kernels, &w, m, t, y, stride, biased, work, cpu);
+        w.bias = NULL;
+        check_again(kernels, &w, m, t, y, stride, want, work, cpu);
+        guard_close(&guard);
+    }
+    guard_close(&bias_guard);
+    free(biased);
 }
 
 static void check_matmul(uint32_t type, uint32_t n, uint32_t k, uint32_t t) {
@@ -281,7 +301,7 @@ static void check_matmul(uint32_t type, uint32_t n, uint32_t k, uint32_t t) {
         }
         check_floats(y, want, n_y, info->name, cpu);
         check_floats(one, want_row, k, info->name, cpu);
-        if (info->group) check_packed(&kernels, &m, t, y, stride, want, work, cpu);
+        check_packed(&kernels, &m, t, y, stride, want, work, cpu);
         guard_close(&work_guard);
         guard_close(&y_guard);
         guard_close(&row_guard);
