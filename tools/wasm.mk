@@ -44,7 +44,7 @@ wasm-optflags := --strip-producers --strip-target-features --low-memory-unused -
 # would take relaxed minima and maxima for its own.
 WASM_RELAXED := src/kernel/%_relaxed.c src/kernel/select.c host/wasm/module.c
 
-mote-cflags           := --target=wasm32 -DMOTE_NO_ENCODERS
+mote-cflags           := --target=wasm32 -DMOTE_NO_ENCODERS -DMOTE_SMALL
 mote-relaxed          := -mrelaxed-simd
 mote-optflags         := --enable-relaxed-simd
 mote-threads-cflags   := --target=wasm32 -matomics -DMOTE_NO_ENCODERS

@@ -341,6 +341,13 @@ PART vector rows_iq2_xxs(struct rows rows, uint32_t k, const struct column *x, c
 
 /* ---- what the table points to ---- */
 
+#if RELAXED && !defined(MOTE_SMALL) /* not where bytes are few */
+#define SOME_TOGETHER 1
+#include "kernel/together_wasm.h"
+#else
+#define SOME_TOGETHER 0
+#endif
+
 SMALL void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     struct book book;
@@ -350,6 +357,19 @@ SMALL void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_
                           : w->type == MOTE_TYPE_Q4_K ? rows_q4_k
                           : w->type == MOTE_TYPE_Q6_K ? rows_q6_k
                                                       : rows_iq2_xxs;
+#if SOME_TOGETHER
+    struct mote_kernel_x8 rest = *x;
+    x = &rest;
+    while (n_columns > 2 && products != rows_iq2_xxs && products != rows_q8_0) {
+        uint32_t some = n_columns < MOTE_KERNEL_DIRECT ? n_columns : MOTE_KERNEL_DIRECT;
+        direct_together(w, row0, n_rows, &rest, some, y, y_stride);
+        rest.q += (uint64_t)some * w->k;
+        rest.scale += (uint64_t)some * (w->k / 32);
+        rest.sum += (uint64_t)some * (w->k / 16);
+        y += some * y_stride;
+        n_columns -= some;
+    }
+#endif
     if (products == rows_iq2_xxs) open_book(&book);
     for (uint32_t r = 0; r < n_rows; r += 4, rows += 4 * w->row_bytes) {
         int near = 4 * w->row_bytes <= NEAR;
@@ -371,6 +391,10 @@ static void overlay_direct(struct mote_kernels *table) {
     table->direct[MOTE_TYPE_Q4_K] = direct;
     table->direct[MOTE_TYPE_Q6_K] = direct;
     table->direct[MOTE_TYPE_IQ2_XXS] = direct;
+#if SOME_TOGETHER
+    table->fill_from = MOTE_KERNEL_DIRECT + 1;
+#else
     table->fill_from = 3;
+#endif
     overlay_fill(table);
 }
