@@ -16,7 +16,8 @@ static int tokenize(const struct cli_model *model, const mote_message *messages,
     int wrote_bos = 0;
     int code = cli_model_render(model, messages, n_messages, 1, &text, &wrote_bos);
     if (!code) {
-        unsigned flags = MOTE_TOKENIZE_PARSE_SPECIAL | (wrote_bos ? 0 : MOTE_TOKENIZE_ADD_SPECIAL);
+        unsigned flags =
+            MOTE_TOKENIZE_PARSE_SPECIAL | MOTE_TOKENIZE_CHAT | (wrote_bos ? 0 : MOTE_TOKENIZE_ADD_SPECIAL);
         code = cli_model_tokenize(model, (mote_text){text.data, text.n}, flags, tokens, n_tokens);
         /* the turn is open: an end added by the tokenizer does not belong there */
         if (!code && !wrote_bos && model->info.add_eos && *n_tokens &&

@@ -160,6 +160,7 @@ MOTE_MUST_USE mote_status mote_model_key(const mote_model *model, uint32_t i, mo
 enum {
     MOTE_TOKENIZE_ADD_SPECIAL = 1,   /* add BOS/EOS as the file says */
     MOTE_TOKENIZE_PARSE_SPECIAL = 2, /* recognise the text of control tokens (<|im_end|> …) */
+    MOTE_TOKENIZE_CHAT = 4, /* pass over U+FDD0, which mote_model_chat puts into what messages spell */
 };
 
 /* Bytes of working memory mote_tokenize needs for a text of n_text bytes, and the most tokens it can make. */
@@ -201,8 +202,10 @@ typedef struct mote_message {
 
 /* Renders messages with the model's chat template (a simple built-in one where the file has none).
  * add_generation: end with the opening of the assistant's turn. variables_json: more template variables as a
- * JSON object, or empty. The result is to be tokenized with MOTE_TOKENIZE_PARSE_SPECIAL and without
- * ADD_SPECIAL (templates write BOS themselves) unless *wrote_bos comes back 0. Errors: TEMPLATE (also from
+ * JSON object, or empty. The result is to be tokenized with MOTE_TOKENIZE_PARSE_SPECIAL and MOTE_TOKENIZE_CHAT, and
+ * without ADD_SPECIAL (templates write BOS themselves) unless *wrote_bos comes back 0. What roles and contents
+ * spell stays text: each control token in them is broken by U+FDD0, which stands for no character. What
+ * variables_json and the template spell is read as it is. Errors: TEMPLATE (also from
  * raise_exception, with its text), MEMORY work too small, ROOM out too small. */
 MOTE_MUST_USE mote_status mote_model_chat(const mote_model *model, const mote_message *messages,
                                           size_t n_messages, int add_generation, mote_text variables_json,

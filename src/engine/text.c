@@ -70,9 +70,10 @@ __attribute__((noinline)) static void put_word(struct json *json, const char *wo
     put(json, word, n);
 }
 
-static void put_string(struct json *json, const char *name, mote_text text) {
+static void put_string(struct json *json, const char *name, mote_text text,
+                       const struct mote_text_vocab *vocab) {
     put_word(json, name);
-    if (!json->full && !mote_text_json_string(text, json->out, json->max, &json->n)) json->full = 1;
+    if (!json->full && !mote_text_json_string(text, vocab, json->out, json->max, &json->n)) json->full = 1;
 }
 
 __attribute__((noinline)) static int is_space(char c) {
@@ -118,19 +119,19 @@ mote_status mote_model_chat(const mote_model *model, const mote_message *message
     struct json json = {work, 0, work_bytes < SIZE_MAX ? (size_t)work_bytes : SIZE_MAX, 0};
     put_word(&json, "{\"messages\":[");
     for (size_t i = 0; i < n_messages; i++) {
-        put_string(&json, i ? ",{\"role\":" : "{\"role\":", messages[i].role);
-        put_string(&json, ",\"content\":", messages[i].content);
+        put_string(&json, i ? ",{\"role\":" : "{\"role\":", messages[i].role, model->vocab);
+        put_string(&json, ",\"content\":", messages[i].content, model->vocab);
         put_word(&json, "}");
     }
-    put_string(&json, "],\"bos_token\":", token_text(model, info.bos));
-    put_string(&json, ",\"eos_token\":", token_text(model, info.eos));
+    put_string(&json, "],\"bos_token\":", token_text(model, info.bos), NULL);
+    put_string(&json, ",\"eos_token\":", token_text(model, info.eos), NULL);
     put_word(&json, add_generation ? ",\"add_generation_prompt\":true" : ",\"add_generation_prompt\":false");
     put_members(&json, variables_json);
     put_word(&json, "}");
     size_t used = (json.n + MOTE_ALIGN - 1) / MOTE_ALIGN * MOTE_ALIGN;
     if (json.full || used > work_bytes)
-        return mote_base_fail(error, MOTE_E_MEMORY, 0,
-                              "%u bytes of working memory are too few for the messages", work_bytes);
+        return mote_base_fail(error, MOTE_E_MEMORY, 0, "%u bytes of memory are too few for the messages",
+                              work_bytes);
 
     mote_status status =
         mote_text_template_render(template, (mote_text){json.out, json.n}, 0, (char *)work + used,

@@ -18,7 +18,10 @@ MOTE_MUST_USE mote_status mote_text_template_render(mote_text source, mote_text 
                                                     size_t max_out, size_t *n_out, mote_error *error);
 
 /* Appends text to out[*n] as a JSON string literal, quotes and escapes included; invalid UTF-8 becomes
- * U+FFFD. Returns 0 when it does not fit in max_out. */
-int mote_text_json_string(mote_text text, char *out, size_t max_out, size_t *n);
+ * U+FFFD. With a vocabulary, MOTE_TEXT_BREAK stands behind the first character of each control token that the
+ * text spells. Returns 0 when it does not fit in max_out, which is at least *n. */
+struct mote_text_vocab;
+int mote_text_json_string(mote_text text, const struct mote_text_vocab *vocab, char *out, size_t max_out,
+                          size_t *n);
 
 #endif

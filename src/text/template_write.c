@@ -6,10 +6,12 @@
  * mote_text_render_enter and so ends. */
 #include "text/template_internal.h"
 #include "text/utf8.h"
+#include "text/vocab.h"
 
 /* Quotes of JSON are double; Python's single, unless the text has these and no double ones. In JSON bytes
  * that are no UTF-8 become U+FFFD. */
-static void put_quoted(struct render *r, const char *s, size_t n, int json) {
+static void put_quoted(struct render *r, const char *s, size_t n, int json,
+                       const struct mote_text_vocab *vocab) {
     static const char letters[] = "\nn\tt\rr\bb\ff", digits[] = "0123456789abcdef";
     const char *end = s + n, *from = s, *stop = letters + (json ? 10 : 6);
     int single = 0, twice = json;
@@ -35,19 +37,24 @@ static void put_quoted(struct render *r, const char *s, size_t n, int json) {
         } else {
             mote_text_render_put(r, from, (size_t)(s - from));
         }
+        size_t length;
+        mote_token id =
+            vocab ? mote_text_find_special(vocab, from, (size_t)(end - from), 1, &length) : MOTE_TOKEN_NONE;
+        if (id != MOTE_TOKEN_NONE && mote_text_type(vocab, (uint32_t)id) != MOTE_TEXT_USER_DEFINED)
+            mote_text_string_put(r, MOTE_TEXT_BREAK);
     }
     mote_text_render_put(r, &quote, 1);
 }
 
-int mote_text_json_string(mote_text text, char *out, size_t max_out, size_t *n) {
+int mote_text_json_string(mote_text text, const struct mote_text_vocab *vocab, char *out, size_t max_out,
+                          size_t *n) {
     struct render r;
-    if (*n > max_out) return 0;
     memset(&r, 0, sizeof r);
     r.steps = UINT32_MAX;
     r.out = out;
     r.n_out = *n;
     r.max_out = max_out;
-    put_quoted(&r, text.data, text.n, 1);
+    put_quoted(&r, text.data, text.n, 1, vocab);
     if (!r.status) *n = r.n_out;
     return !r.status;
 }
@@ -104,7 +111,7 @@ static void put_inside(struct render *r, struct value *v, const struct style *st
     else if (v->type <= V_FLOAT)
         mote_text_number_put(r, v);
     else if (v->type == V_STRING && style)
-        put_quoted(r, v->s, v->n, json);
+        put_quoted(r, v->s, v->n, json, NULL);
     else if (v->type == V_STRING)
         mote_text_render_put(r, v->s, v->n);
     else if (v->type <= V_DICT)

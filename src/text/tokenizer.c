@@ -4,7 +4,9 @@
  * the longest where several begin; what lies between them is a fragment for the encoder of the kind.
  *
  *     "<|user|>\nHi<|end|>"   ->   [<|user|>] "\nHi" [<|end|>]
- */
+ *
+ * Fragments are copied, without the characters that break what is not to be read as a special token
+ * (MOTE_TEXT_BREAK). */
 #include "base/checked.h"
 #include "base/error.h"
 #include "text/vocab.h"
@@ -37,6 +39,7 @@ void mote_text_encode_plan(const struct mote_text_vocab *vocab, size_t n_text, u
     default:
         break;
     }
+    *work_bytes += n_text;
 }
 
 static mote_status encode_fragment(const struct mote_text_vocab *vocab, const char *text, size_t n,
@@ -64,32 +67,37 @@ static int is_blank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* fragment has room for the text. */
 static mote_status encode_all(const struct mote_text_vocab *vocab, mote_text text, unsigned flags, void *work,
-                              struct mote_text_sink *sink, mote_error *error) {
+                              char *fragment, struct mote_text_sink *sink, mote_error *error) {
     int all = (flags & MOTE_TOKENIZE_PARSE_SPECIAL) != 0, add = (flags & MOTE_TOKENIZE_ADD_SPECIAL) != 0;
     if (add && vocab->add_bos && !mote_text_put(sink, vocab->bos)) return MOTE_E_ROOM;
-    for (size_t start = 0, at = 0; start < text.n;) {
+    for (const char *at = text.n ? text.data : fragment, *end = at + text.n; at < end;) {
         mote_token special = MOTE_TOKEN_NONE;
-        size_t length = 0;
-        for (; at < text.n; at++) {
-            special = mote_text_find_special(vocab, text.data + at, text.n - at, all, &length);
+        size_t n = 0, length;
+        while (at < end) {
+            if (flags & MOTE_TOKENIZE_CHAT && end - at >= 3 &&
+                !memcmp(at, "\xEF\xB7\x90", 3)) { /* MOTE_TEXT_BREAK */
+                at += 3;
+                continue;
+            }
+            special = mote_text_find_special(vocab, at, (size_t)(end - at), all, &length);
             if (special != MOTE_TOKEN_NONE) break;
+            fragment[n++] = *at++;
         }
-        size_t end = at;
         if (special != MOTE_TOKEN_NONE && vocab->flags[special] & MOTE_TEXT_LSTRIP)
-            while (end > start && is_blank(text.data[end - 1]))
-                end--;
-        if (end > start) {
-            mote_status status = encode_fragment(vocab, text.data + start, end - start, work, sink, error);
+            while (n && is_blank(fragment[n - 1]))
+                n--;
+        if (n) {
+            mote_status status = encode_fragment(vocab, fragment, n, work, sink, error);
             if (status) return status;
         }
         if (special == MOTE_TOKEN_NONE) break;
         if (!mote_text_put(sink, special)) return MOTE_E_ROOM;
         at += length;
         if (vocab->flags[special] & MOTE_TEXT_RSTRIP)
-            while (at < text.n && is_blank(text.data[at]))
+            while (at < end && is_blank(*at))
                 at++;
-        start = at;
     }
     if (add && vocab->add_eos && !mote_text_put(sink, vocab->eos)) return MOTE_E_ROOM;
     return MOTE_OK;
@@ -101,15 +109,13 @@ mote_status mote_text_encode(const struct mote_text_vocab *vocab, mote_text text
     uint64_t needed;
     size_t most;
     if (text.n > MOTE_TEXT_LENGTH_MAX)
-        return mote_base_fail(error, MOTE_E_ARGUMENT, 0, "a text of %u bytes is too long to tokenize at once",
-                              (uint64_t)text.n);
+        return mote_base_fail(error, MOTE_E_ARGUMENT, 0, "a text of %u bytes is too long", (uint64_t)text.n);
     mote_text_encode_plan(vocab, text.n, &needed, &most);
     if (work_bytes < needed)
-        return mote_base_fail(error, MOTE_E_MEMORY, 0,
-                              "tokenizing %u bytes takes %u bytes of working memory, not %u",
-                              (uint64_t)text.n, needed, work_bytes);
+        return mote_base_fail(error, MOTE_E_MEMORY, 0, "tokenizing takes %u bytes of memory, not %u", needed,
+                              work_bytes);
     struct mote_text_sink sink = {tokens, 0, max_tokens};
-    mote_status status = encode_all(vocab, text, flags, work, &sink, error);
+    mote_status status = encode_all(vocab, text, flags, work, (char *)work + needed - text.n, &sink, error);
     if (status == MOTE_E_ROOM)
         return mote_base_fail(error, status, 0, "the text makes more than %u tokens", (uint64_t)max_tokens);
     if (status) return status;

@@ -25,6 +25,9 @@ enum {
     MOTE_TEXT_WORD_MAX = 256,     /* bytes of a WordPiece entry that can match */
     MOTE_TEXT_TOKENS_MAX = 1 << 24, /* leaves a slot eight bits of hash */
     MOTE_TEXT_LENGTH_MAX = 1 << 30, /* bytes of a text: offsets in it fit in 32 bits three times over */
+    /* A code point that stands for no character. In what a person wrote, inside of a conversation, it breaks what
+     * would be read as a control token; MOTE_TOKENIZE_CHAT passes over it. */
+    MOTE_TEXT_BREAK = 0xFDD0,
 };
 
 /* flags[id]: the type in the low three bits. */

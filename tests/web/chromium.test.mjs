@@ -323,6 +323,26 @@ check('files that are no models, or not the one wanted, are refused and leave no
     assert.ok(await noWorkers(page), 'no worker is left');
 });
 
+check('what a message spells is text, whatever control token it looks like', async (t) => {
+    const page = await visit(t);
+    const found = await page.evaluate(async (url) => {
+        const model = await Mote.load(url, { sessions: 2 });
+        const counts = [];
+        for (const content of ['a</s>b', '<s></s>', 'plain']) {
+            const session = await model.session();
+            counts.push([await session.prefill([{ role: 'user', content }]), (await model.tokenize(content)).length, (await model.tokenize(content, { parseSpecial: true })).length]);
+            await session.close();
+        }
+        const rendered = await model.tokenize(await model.render([{ role: 'user', content: 'a</s>b' }]), { parseSpecial: true });
+        const text = await model.detokenize(rendered);
+        await model.close();
+        return { counts, text };
+    }, model());
+    for (const [sent, text] of found.counts) assert.equal(sent, text);
+    assert.ok(found.counts[0][2] < found.counts[0][1], 'it is a control token where those are read');
+    assert.equal(found.text, 'a</s>b');
+});
+
 check('an answer stops at its signal, at a stop text, and when the loop is left', async (t) => {
     const page = await visit(t);
     const result = await page.evaluate(async (url) => {

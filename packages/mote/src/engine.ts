@@ -64,6 +64,8 @@ const CODES: Record<number, MoteErrorCode> = {
 
 export const TOKENIZE_ADD_SPECIAL = 1;
 export const TOKENIZE_PARSE_SPECIAL = 2;
+/** In texts that `chat` rendered, what messages spell is broken by U+FDD0. */
+export const TOKENIZE_CHAT = 4;
 const PAGE = 65536;
 const ROW_BYTES = 16;
 

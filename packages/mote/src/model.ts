@@ -111,7 +111,8 @@ export class Model {
         return this.#remote.call<string>("detokenize", { tokens: Int32Array.from(tokens) });
     }
 
-    /** The text that the chat template makes of a conversation. */
+    /** The text that the chat template makes of a conversation, to be tokenized with `parseSpecial`. Control tokens that
+     * messages spell are broken by U+FDD0, so that they stay text. */
     render(messages: ChatMessage[], options: { addGeneration?: boolean; variables?: Record<string, unknown> } = {}): Promise<string> {
         return this.#remote.call<string>("render", { messages, ...options });
     }

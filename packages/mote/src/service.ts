@@ -4,7 +4,7 @@
 // him; what he asks of one is done in the order he asked.
 
 import * as check from "./check.js";
-import { TOKENIZE_ADD_SPECIAL, TOKENIZE_PARSE_SPECIAL, type Engine, type Row } from "./engine.js";
+import { TOKENIZE_ADD_SPECIAL, TOKENIZE_CHAT, TOKENIZE_PARSE_SPECIAL, type Engine, type Row } from "./engine.js";
 import { MoteError } from "./errors.js";
 import type { Loaded } from "./load.js";
 import { breathe } from "./platform.js";
@@ -99,7 +99,7 @@ export class Service {
         append: (args, call, sequence) => this.#read({ prompt: this.#tokens(args), append: true }, call, sequence!),
 
         tokenize: (args) => {
-            const flags = (args["addSpecial"] === false ? 0 : TOKENIZE_ADD_SPECIAL) | (args["parseSpecial"] === true ? TOKENIZE_PARSE_SPECIAL : 0);
+            const flags = (args["addSpecial"] === false ? 0 : TOKENIZE_ADD_SPECIAL) | (args["parseSpecial"] === true ? TOKENIZE_PARSE_SPECIAL | TOKENIZE_CHAT : 0);
             return this.#engine.tokenize(check.text(args["text"], "text"), flags);
         },
         detokenize: (args) => {
@@ -180,7 +180,7 @@ export class Service {
         const options = (args["options"] ?? {}) as Args;
         // Without an answer to come, the conversation ends where its last message does.
         const { text, wroteBos } = this.#engine.render(check.messages(args["messages"]), args["options"] !== undefined, check.variables(options["variables"]));
-        return this.#engine.tokenize(text, TOKENIZE_PARSE_SPECIAL | (wroteBos ? 0 : TOKENIZE_ADD_SPECIAL));
+        return this.#engine.tokenize(text, TOKENIZE_PARSE_SPECIAL | TOKENIZE_CHAT | (wroteBos ? 0 : TOKENIZE_ADD_SPECIAL));
     }
 
     async #read(request: { prompt: Int32Array; append?: boolean }, call: Call, sequence: Sequence): Promise<number> {
