@@ -133,12 +133,14 @@ static double memory_rate(const mote_host *host) {
     if (!reading.bytes) return 0;
     in_pieces(host, n, write_piece, &reading);
     for (int round = 0; round < READ_ROUNDS && !cli_interrupted; round++) {
-        double start = cli_clock(), seconds = 0, n_read = 0;
-        for (; seconds < 0.1 && !cli_interrupted; n_read += (double)n_bytes) {
+        double start = cli_clock(), seconds = 0;
+        uint64_t n_read = 0;
+        while (seconds < 0.1 && !cli_interrupted) {
             in_pieces(host, n, read_piece, &reading);
+            n_read += n_bytes;
             seconds = cli_clock() - start;
         }
-        if (seconds > 0 && n_read / seconds > best) best = n_read / seconds;
+        if (seconds > 0 && (double)n_read / seconds > best) best = (double)n_read / seconds;
     }
     mote_posix_block_close(reading.bytes, n_bytes);
     return best;

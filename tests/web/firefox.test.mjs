@@ -42,6 +42,22 @@ check('the same bits as the command, in every module, with one thread and two', 
     assert.deepEqual(found, ['mote 1', 'mote-simd 1', 'mote-threads 2', 'mote-64 2'].map((name) => [name, digest]));
 });
 
+check('two threads start each time', async () => {
+    const page = await firefox.open(`${world.url}/iso/page.html`);
+    const found = await page.evaluate(async (url) => {
+        const file = await (await fetch(url)).blob();
+        const found = [];
+        for (let i = 0; i < 40; i++) {
+            const model = await Mote.load(file, { threads: 2, contextLength: 64 });
+            found.push(model.info.threads);
+            await model.close();
+        }
+        return found;
+    }, '/model/tiny.gguf');
+    await page.close();
+    assert.deepEqual(found, Array(40).fill(2));
+});
+
 check('loads, chats, stops, keeps the file and a snapshot', async () => {
     const page = await firefox.open(`${world.url}/page.html`);
     const run = async (url) => {

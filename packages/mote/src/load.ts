@@ -290,8 +290,12 @@ async function startThreads(plan: Plan, engine: Engine, host: Host): Promise<Por
         const threads = await host.threads(count);
         const ready = (thread: Port): Promise<void> =>
             new Promise((resolve, reject) => {
-                thread.listen((message: FromThread) => ("ready" in message ? resolve() : reject(new Error(message.failed))));
-                thread.post({ module: engine.module, memory: engine.memory, wide: engine.wide });
+                // Memory that is sent before the thread was heard is lost on the way in Firefox.
+                thread.listen((message: FromThread) => {
+                    if ("waiting" in message) thread.post({ module: engine.module, memory: engine.memory, wide: engine.wide });
+                    else if ("ready" in message) resolve();
+                    else reject(new Error(message.failed));
+                });
             });
         await Promise.all(threads.map(ready));
         return threads;

@@ -19,7 +19,7 @@ export function nodeModule<T>(name: string): Promise<T> {
 /** An end of a line of messages. */
 export interface Port {
     post(message: unknown, transfer?: Transferable[]): void;
-    listen(onMessage: (message: never) => void): void;
+    listen(onMessage: (message: never) => void, onError?: (message: string) => void): void;
 }
 
 /** A worker, from outside. */
@@ -63,7 +63,10 @@ export function wrapWorker(worker: Worker): Spawned {
 export function wrapPort(port: MessagePort): Port {
     return {
         post: (message, transfer) => port.postMessage(message, transfer ?? []),
-        listen: (onMessage) => (port.onmessage = (event) => onMessage(event.data as never)),
+        listen: (onMessage, onError) => {
+            port.onmessageerror = () => onError?.("a message could not be read");
+            port.onmessage = (event) => onMessage(event.data as never);
+        },
     };
 }
 

@@ -74,7 +74,7 @@ export interface ThreadModule {
     wide: boolean;
 }
 export type ToThread = ThreadModule | { go: ThreadStart };
-export type FromThread = { ready: true } | { failed: string };
+export type FromThread = { waiting: true } | { ready: true } | { failed: string };
 
 /** An error as it crosses: classes do not. */
 export interface PlainError extends MoteErrorDetail {

@@ -23,18 +23,20 @@ port.listen((message: ToWorker) => {
 
 /* ---- a thread ---- */
 
-/** Tells the page that it is there, and waits for what the engine's worker says. */
+/** Tells the page and the engine's worker that it is there, and waits for what the latter says. */
 function thread(line: Port): void {
     let instance: Engine | undefined;
+    const fail = (message: string): void => line.post({ failed: message });
     line.listen((message: ToThread) => {
         if ("go" in message) return instance?.runThread(message.go);
         try {
             instance = new Engine(message.module, message.memory, message.wide);
             line.post({ ready: true });
         } catch (error) {
-            line.post({ failed: String(error) });
+            fail(String(error));
         }
-    });
+    }, fail);
+    line.post({ waiting: true });
     port.post({ ready: true });
 }
 
