@@ -290,7 +290,7 @@ async function startThreads(plan: Plan, engine: Engine, host: Host): Promise<Por
         const threads = await host.threads(count);
         const ready = (thread: Port): Promise<void> =>
             new Promise((resolve, reject) => {
-                // Memory that is sent before the thread was heard is lost on the way in Firefox.
+                // Sent before the thread was heard, memory hardly ever arrives in Firefox.
                 thread.listen((message: FromThread) => {
                     if ("waiting" in message) thread.post({ module: engine.module, memory: engine.memory, wide: engine.wide });
                     else if ("ready" in message) resolve();

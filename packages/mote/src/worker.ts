@@ -23,9 +23,13 @@ port.listen((message: ToWorker) => {
 
 /* ---- a thread ---- */
 
+/** Firefox may lose memory on its way to a thread; then it is sent again, so often. */
+const LOST_MOST = 100;
+
 /** Tells the page and the engine's worker that it is there, and waits for what the latter says. */
 function thread(line: Port): void {
     let instance: Engine | undefined;
+    let lost = 0;
     const fail = (message: string): void => line.post({ failed: message });
     line.listen((message: ToThread) => {
         if ("go" in message) return instance?.runThread(message.go);
@@ -35,7 +39,7 @@ function thread(line: Port): void {
         } catch (error) {
             fail(String(error));
         }
-    }, fail);
+    }, (message) => (++lost < LOST_MOST ? line.post({ waiting: true }) : fail(message)));
     line.post({ waiting: true });
     port.post({ ready: true });
 }
