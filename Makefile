@@ -198,12 +198,12 @@ $(BUILD)/fuzz/pull: fuzz/pull_fuzz.c $(FUZZ_PULL_C) $(BUILD)/apps/cli/catalogue.
 		-o $@ $(filter %.c,$^) -lcurl -ljansson -larchive -lcrypto
 FUZZ_HF := base64 encode hf_config hf_convert hf_json hf_steps hf_tensors hf_tokenizer safetensors
 FUZZ_FILES_C := $(patsubst %,apps/cli/%.c,buffer convert gguf options print transcript $(FUZZ_HF)) $(sort $(wildcard host/posix/*.c))
-$(BUILD)/fuzz/files: fuzz/files_fuzz.c $(FUZZ_FILES_C) $(BUILD)/fuzz/core/libmote.a
+$(BUILD)/fuzz/files: fuzz/files_fuzz.c fuzz/command.h $(FUZZ_FILES_C) $(BUILD)/fuzz/core/libmote.a
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -o $@ $(filter %.c %.a,$^) \
 		-ljansson -lm -lpthread
 FUZZ_SEARCH_C := $(patsubst %,apps/cli/%.c,buffer digest lines options print progress $(patsubst apps/cli/%.c,%,$(sort $(wildcard apps/cli/search*.c)))) $(sort $(wildcard host/posix/*.c))
-$(BUILD)/fuzz/search: fuzz/search_fuzz.c $(FUZZ_SEARCH_C) $(BUILD)/fuzz/core/libmote.a
+$(BUILD)/fuzz/search: fuzz/search_fuzz.c fuzz/command.h $(FUZZ_SEARCH_C) $(BUILD)/fuzz/core/libmote.a
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(STD) $(WARN) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(APP_FLAGS) -o $@ $(filter %.c %.a,$^) \
 		-lcrypto -lm -lpthread

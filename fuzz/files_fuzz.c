@@ -24,28 +24,10 @@
 #include "apps/cli/hf_convert.h"
 #include "apps/cli/paths.h"
 #include "apps/cli/transcript.h"
+#include "fuzz/command.h"
 
-/* What the rest of the command gives the files under test. */
-volatile sig_atomic_t cli_interrupted;
-int cli_fail(int code, const char *format, ...) {
-    char text[4096];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return code;
-}
-void cli_signals_end_reads(int yes) {
-    (void)yes;
-}
-char *cli_text(const char *format, ...) {
-    char *text = NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    return n < 0 ? NULL : text;
-}
+/* ---- what else the rest of the command gives the files under test ---- */
+
 int64_t cli_file_size(const char *path) {
     return access(path, F_OK) ? -1 : 0;
 }

@@ -7,7 +7,7 @@
  *     record       kind, owner, part, flags, n paragraphs, which name, texts of 2^x bytes, which digest
  *     poke         u16 at, u8 width, value
  *
- * The encoder is a stub that makes a vector of a text's bytes. What is checked beside "no crash": what is refused
+ * In place of the encoder, a vector is made of a text's bytes. What is checked beside "no crash": what is refused
  * is refused in both uses, with the place in the file, and stays as it was; what is accepted says nothing from
  * outside of it; and after an update, however often it was interrupted, files are in the index as they are on the
  * disk. */
@@ -22,13 +22,13 @@
 
 #include "apps/cli/digest.h"
 #include "apps/cli/search.h"
+#include "fuzz/command.h"
 
 #define SHARED "/dev/shm/mote-search-fuzz"
 #define NOTES  SHARED "/notes"
 
 enum { RECIPE = 1, OWN_MODEL = 2, ADD = 4, UPDATE = 8, JSON = 16, ROOM = 8 << 20 };
 
-static char message[4096]; /* the last one */
 static const char *index_path,
     *names[8] = {"", "a.txt", "b.md", "c.txt", NOTES, SHARED, "x\n\x1b[1m", SHARED "/no"};
 static unsigned char model_sha[CLI_INDEX_SHA], file_sha[2][CLI_INDEX_SHA];
@@ -41,25 +41,6 @@ static void expect(int truth) {
 
 /* ---- what the rest of the command gives the files under test ---- */
 
-volatile sig_atomic_t cli_interrupted;
-int cli_fail(int code, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    return code;
-}
-void cli_signals_end_reads(int yes) {
-    (void)yes;
-}
-char *cli_text(const char *format, ...) {
-    char *text = NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    return n < 0 ? NULL : text;
-}
 char *cli_dir_of(const char *path) {
     return strndup(path, (size_t)(strrchr(path, '/') - path));
 }
