@@ -190,7 +190,8 @@ static void multiply_packed(const struct mote_kernels *kernels, const struct mot
             return;
         }
         next = w->n / MOTE_KERNEL_ROWS - first - n_panels;
-        if (next > PACKED || AHEAD > 0) next = PACKED; /* behind the last panel lie those of the next product */
+        if (next > PACKED || AHEAD > 0)
+            next = PACKED; /* behind the last panel lie those of the next product */
         kernels->multiply(info, panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
                           (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes, next * bytes});
     }
