@@ -254,6 +254,31 @@ static uint8_t *page_of(const struct step *s, const struct mote_device_row *row,
     return d->cache + row->pages[position / MOTE_DEVICE_PAGE] * d->page_bytes + head * d->head_bytes;
 }
 
+/* Whether pages are of integers. */
+static int is_s8(const struct mote_device_cpu *d) {
+#if defined(MOTE_NO_ENCODERS)
+    (void)d;
+    return 0;
+#else
+    return d->kv_type == (mote_kv_type)MOTE_KERNEL_KV_S8;
+#endif
+}
+
+/* Rows of one page together. */
+static void store_s8(struct step *s, uint32_t kv_head) {
+    struct mote_device_cpu *d = s->device;
+    uint32_t e = d->config->n_head_dim;
+    uint64_t from = (uint64_t)kv_head * e;
+    for (uint32_t r = 0, n; r < s->n_rows; r += n) {
+        const struct mote_device_row *row = &s->rows[r];
+        uint32_t at = row->position % MOTE_DEVICE_PAGE;
+        for (n = 1; r + n < s->n_rows && row[n].pages == row->pages && at + n < MOTE_DEVICE_PAGE;)
+            n++;
+        d->kernels.keep_s8(row_of(s, s->op->a, r) + from, row_of(s, s->op->b, r) + from,
+                           d->program->width[s->op->a], n, e, at, page_of(s, row, row->position, kv_head));
+    }
+}
+
 /* Piece i: a kv head of all rows. (Cut by rows, workers would write into the same cache lines.) */
 static void store(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
@@ -261,6 +286,10 @@ static void store(void *argument, uint32_t i, uint32_t worker) {
     uint32_t e = d->config->n_head_dim;
     uint64_t from = (uint64_t)i * e;
     (void)worker;
+    if (is_s8(d)) {
+        store_s8(s, i);
+        return;
+    }
     for (uint32_t r = 0; r < s->n_rows; r++)
         d->kernels.keep[d->kv_type](row_of(s, s->op->a, r) + from, row_of(s, s->op->b, r) + from, e,
                                     s->rows[r].position % MOTE_DEVICE_PAGE,
@@ -396,8 +425,11 @@ static void attend(void *argument, uint32_t i, uint32_t worker) {
     uint32_t n = p.n_rows * p.n_shared, n_pages = (p.rows[p.n_rows - 1].n_seen - 1) / MOTE_DEVICE_PAGE + 1;
     attention_work(d, d->work + worker * d->work_bytes, &p.a);
     for (uint32_t q = 0; q < p.n_kv * n; q++) {
-        memcpy(p.a.query + (uint64_t)q * padded, query_of(s, &p, s->op->a, q / n, q % n),
-               e * sizeof *p.a.query);
+        const float *query = query_of(s, &p, s->op->a, q / n, q % n);
+        if (is_s8(d))
+            d->kernels.ask_s8(&p.a, q, query);
+        else
+            memcpy(p.a.query + (uint64_t)q * padded, query, e * sizeof *query);
         p.a.max[q] = -__builtin_inff();
     }
     memset(p.a.value, 0, (uint64_t)p.n_kv * n * padded * sizeof *p.a.value);

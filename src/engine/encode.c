@@ -18,6 +18,14 @@ static uint32_t pages_for(size_t n_tokens) {
     return (uint32_t)((n_tokens + MOTE_DEVICE_PAGE - 1) / MOTE_DEVICE_PAGE);
 }
 
+/* Integers are for models whose keys and values are products of quantized weights: a model in floats stays so. */
+static mote_kv_type pages_of(const mote_model *model) {
+    for (uint32_t i = 0; i < model->config.n_layers; i++)
+        for (int slot = MOTE_MODEL_Q; slot <= MOTE_MODEL_V; slot++)
+            if (!mote_base_type_describe(model->weights.layers[i].slot[slot].type)->group) return MOTE_KV_F32;
+    return (mote_kv_type)MOTE_KERNEL_KV_S8;
+}
+
 mote_status mote_engine_settle_encoder(const mote_context_options *options, mote_context *c,
                                        mote_error *error) {
     const struct mote_model_config *config = &c->model->config;
@@ -33,7 +41,7 @@ mote_status mote_engine_settle_encoder(const mote_context_options *options, mote
     c->n_pages = pages_for(c->n_rows) + c->n_sessions; /* each may leave a page half empty */
     c->device.n_rows = c->device.n_wanted = c->n_rows;
     c->device.n_pages = c->n_pages;
-    c->device.kv_type = MOTE_KV_F32; /* they are read at once: smaller ones would only cost */
+    c->device.kv_type = pages_of(c->model);
     return MOTE_OK;
 }
 

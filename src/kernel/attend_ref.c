@@ -22,7 +22,7 @@ static void keep_f32(const float *key, const float *value, uint32_t head_dim, ui
     memcpy(values, value, head_dim * sizeof *values);
 }
 
-#if !defined(MOTE_NO_DECODERS) /* encoders keep floats */
+#if !defined(MOTE_NO_DECODERS) /* encoders keep floats, or what attend_s8_ref.c makes of them */
 
 static void keep_f16(const float *key, const float *value, uint32_t head_dim, uint32_t at, void *page) {
     struct mote_kernel_page_layout l = mote_kernel_page_describe(MOTE_KV_F16, head_dim);
@@ -131,8 +131,7 @@ static float greater(float a, float b) {
     return b > a ? b : a;
 }
 
-/* s [n] becomes p; returns what the old max has to be multiplied with, exp'd, and replaces it. */
-static float soften(float *s, uint32_t n, float *max) {
+float mote_kernel_soften__ref(float *s, uint32_t n, float *max) {
     float lane[LANES], change;
     for (int j = 0; j < LANES; j++)
         lane[j] = *max;
@@ -160,7 +159,7 @@ static void attend_one(const struct mote_kernel_attention *a, uint32_t i, uint32
         p[t] = score * a->scale;
     }
     if (mote_kernel_is_near(a)) mote_kernel_hide(a, i, at, n, p);
-    float keep = soften(p, n, &a->max[i]);
+    float keep = mote_kernel_soften__ref(p, n, &a->max[i]);
     for (t = 0; t < LANES; t++)
         sum[t] = sum[t] * keep + p[t] + p[t + LANES];
     for (e = 0; e < a->head_dim; e++) {

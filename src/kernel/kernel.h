@@ -39,6 +39,17 @@
  * are the same loop twice: an element of the left times a row of the right, added in order. Positions of a
  * page that nothing was written to are masked out and never reach a result.
  *
+ * Pages of encoders whose matrices are quantized hold int8 alone, with one scale for what a position's key has in
+ * a head and one for its value (S8, page.h), and both products are of integers: a query becomes seven bits when it
+ * is asked, the weights of a page when they are known. With quantum(x, top, n) = x·(n/top) to nearest even, and of
+ * what has no finite top, or one below MOTE_KERNEL_TINY, d = NaN or 0 and all quanta 0:
+ *
+ *     key, value   d = top/127, q = quantum(x, top, 127)               top: the greatest |x| of the E elements
+ *     query        d = (top/63)·scale, q = quantum(x, top, 63) + 64    1 … 127
+ *     weights      d = top/127, u = quantum(w, top, 127)               of w = p·d of the value, over the page: 0 … 127
+ *
+ * so that every machine's dot of four unsigned and four signed bytes is exact.
+ *
  * Functions are reached through a table that mote_kernel_select fills: first with the reference, then
  * overlaid by what the CPU can do, weakest first. No globals; a table is constant after it is filled. */
 #ifndef MOTE_KERNEL_KERNEL_H
@@ -55,6 +66,7 @@ enum {
     MOTE_KERNEL_PAGE = 32,    /* positions of a page of the KV cache */
     MOTE_KERNEL_TOGETHER = 2, /* most pages that attend takes at a time */
     MOTE_KERNEL_KV = 4,       /* values of mote_kv_type */
+    MOTE_KERNEL_KV_S8 = 4,    /* the one beside them, which is encode.c's choice, not a user's */
     MOTE_KERNEL_DIRECT = 4,   /* most columns of direct, */
     MOTE_KERNEL_WIDE = 8,     /* and where a block has more bytes than values */
     MOTE_KERNEL_SPAN = 256,   /* values that direct takes at a time, and the fewest */
@@ -136,7 +148,7 @@ enum mote_kernel_rope_style {
 struct mote_kernel_attention {
     uint32_t head_dim; /* E */
     float scale;
-    float *query; /* [n][E'] */
+    float *query; /* [n][E']; over S8 what `ask` makes of each: u8 [E'], then d */
     float *value; /* [n][E'] Σ p·v so far */
     float *sum;   /* [n][16] Σ p so far; position t is in lane t % 16 */
     float *max;   /* [n] */
@@ -163,15 +175,26 @@ struct mote_kernel_attention {
  *     value[e] = value[e]·c + p[0]·v[0][e] + p[1]·v[1][e] + …             added in this order
  *     max      = m
  *
+ * Over S8, with exact sums of integers, and d of the query, the key, the value and the weights,
+ *
+ *     s[t]     = (float)(start[t] + Σ q·k) · (d · d of key t)           start[t] = −64·Σ k
+ *     u[t], d  = what p[t] · (d of value t) become, 0 for p of positions not seen
+ *     value[e] = value[e]·c + (float)(Σ u[t]·v[t][e]) · d
+ *
  * Nothing depends on which queries or pages go together. */
 typedef void mote_kernel_attend(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                                 const void *const *pages, uint32_t n_positions);
 typedef void mote_kernel_keep(const float *key, const float *value, uint32_t head_dim, uint32_t at,
                               void *page);
 
+/* Of S8: n positions from `at` on, at + n ≤ 32; what belongs to each lies stride floats behind the one before. Writes
+ * bytes of no other position. */
+typedef void mote_kernel_keep_rows(const float *keys, const float *values, uint64_t stride, uint32_t n,
+                                   uint32_t head_dim, uint32_t at, void *page);
+
 /* Bytes of the page of one kv head, a multiple of 64. */
 uint64_t mote_kernel_page_bytes(mote_kv_type type, uint32_t head_dim);
-/* Clears what a page holds of positions [from, 32), and what pads its rows. */
+/* Clears what a page holds of positions [from, 32), and what pads its rows; not of S8. */
 void mote_kernel_page_clear(mote_kv_type type, uint32_t head_dim, uint32_t from, void *page);
 
 struct mote_kernels {
@@ -205,7 +228,10 @@ struct mote_kernels {
     void (*from_f16)(const void *x, uint32_t n, float *y); /* x at any address */
     /* Writes one position's key and value [E] into place `at` < 32 of a page, by mote_kv_type. */
     mote_kernel_keep *keep[MOTE_KERNEL_KV];
-    mote_kernel_attend *attend[MOTE_KERNEL_KV];
+    mote_kernel_keep_rows *keep_s8;
+    /* query [E] becomes query i of those that attend to pages of S8. */
+    void (*ask_s8)(const struct mote_kernel_attention *a, uint32_t i, const float *query);
+    mote_kernel_attend *attend[MOTE_KERNEL_KV_S8 + 1];
     /* out [E] = values of query i divided by the sum of its sixteen lanes by the tree; / is IEEE. */
     void (*attend_end)(const struct mote_kernel_attention *a, uint32_t i, float *out);
 };

@@ -17,6 +17,10 @@ void mote_kernel_light_overlay__ref(struct mote_kernels *table);
 /* keep, attend, attend_end; and keep alone */
 void mote_kernel_attend_overlay__ref(struct mote_kernels *table);
 void mote_kernel_keep_overlay__ref(struct mote_kernels *table);
+/* scores s [n] become p; returns what the sums before are to be multiplied with, and moves max */
+float mote_kernel_soften__ref(float *s, uint32_t n, float *max);
+/* of pages of S8: keep, ask, attend */
+void mote_kernel_attend_s8_overlay__ref(struct mote_kernels *table);
 /* layer_norm, gelu, tanh */
 void mote_kernel_encoder_overlay__ref(struct mote_kernels *table);
 

@@ -13,7 +13,15 @@
  *                 in the low halves:   ├ 16 │ 0 ┤├ 17 │ 1 ┤ …  ├ 31 │ 15 ┤
  *
  * Keys lie across because a score is the sum over e: the positions of a page are summed side by side, each in
- * the order of e, whatever the width of the machine's vectors. */
+ * the order of e, whatever the width of the machine's vectors.
+ *
+ * S8 lies as dots of four bytes read it: E4 is E rounded up to 4.
+ *
+ *     keys         s8 [E4/4][32][4]    four elements of each position; beyond E they are 0
+ *     values       s8 [8][E'][4]       four positions of each element
+ *     key scales   f32 [32]
+ *     key starts   i32 [32]            −64·Σ q of the key, for queries that are 64 too great
+ *     value scales f32 [32] */
 #ifndef MOTE_KERNEL_PAGE_H
 #define MOTE_KERNEL_PAGE_H
 
@@ -47,6 +55,36 @@ static inline struct mote_kernel_page_layout mote_kernel_page_describe(mote_kv_t
     l.value_scales = l.key_scales + scales;
     l.bytes = (l.value_scales + scales + 63) / 64 * 64;
     return l;
+}
+
+/* Places in a page of S8. */
+struct mote_kernel_page_s8 {
+    int8_t *keys, *values;
+    float *key_scales;
+    int32_t *key_starts;
+    float *value_scales;
+    uint32_t fours, padded; /* E4/4, E' */
+};
+
+static inline uint64_t mote_kernel_page_bytes_s8(uint32_t head_dim) {
+    uint32_t row = (head_dim + 3) / 4 * 4 + (head_dim + 15) / 16 * 16;
+    return ((uint64_t)row + 3 * sizeof(float)) * MOTE_KERNEL_PAGE;
+}
+
+static inline struct mote_kernel_page_s8 mote_kernel_page_open_s8(const void *page, uint32_t head_dim) {
+    struct mote_kernel_page_s8 s = {.fours = (head_dim + 3) / 4, .padded = (head_dim + 15) / 16 * 16};
+    s.keys = (int8_t *)(uintptr_t)page;
+    s.values = s.keys + (uint64_t)s.fours * 4 * MOTE_KERNEL_PAGE;
+    s.key_scales = (float *)(void *)(s.values + (uint64_t)s.padded * MOTE_KERNEL_PAGE);
+    s.key_starts = (int32_t *)(void *)(s.key_scales + MOTE_KERNEL_PAGE);
+    s.value_scales = s.key_scales + 2 * MOTE_KERNEL_PAGE;
+    return s;
+}
+
+/* Query i as ask_s8 leaves it: [E'], and behind them its d. */
+static inline uint8_t *mote_kernel_query_s8(const struct mote_kernel_attention *a, uint32_t i) {
+    uint32_t padded = (a->head_dim + 15) / 16 * 16;
+    return (uint8_t *)(a->query + (uint64_t)i * padded);
 }
 
 /* Whether queries see only what is near; language models' do not. */

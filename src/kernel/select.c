@@ -37,6 +37,9 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     *table = (struct mote_kernels){0};
     mote_kernel_light_overlay__ref(table);
     mote_kernel_keep_overlay__ref(table);
+#if !defined(MOTE_NO_ENCODERS)
+    mote_kernel_attend_s8_overlay__ref(table);
+#endif
     overlay_wasm(table, 1);
 }
 
@@ -48,6 +51,7 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_product_overlay__ref(table);
     mote_kernel_float_overlay__ref(table);
     mote_kernel_attend_overlay__ref(table);
+    mote_kernel_attend_s8_overlay__ref(table);
     mote_kernel_encoder_overlay__ref(table);
 #if defined(__x86_64__)
     if (!(cpu & MOTE_CPU_AVX2)) return;

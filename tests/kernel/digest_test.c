@@ -10,7 +10,7 @@
 
 #include "base/math.h"
 
-static const uint64_t expected = 0x31be96f8cd28ab6b;
+static const uint64_t expected = 0xc38382b8622e5b21;
 
 enum { K = 1024, N = 35, T = 5, LONG = 8192 };
 
@@ -57,9 +57,14 @@ static void add_attention(const struct mote_kernels *kernels, int type, const fl
     static uint8_t pages[3][BYTES] __attribute__((aligned(64)));
     struct mote_kernel_attention a = {E, 0.1f, query, value, sum, max, page, .next = {pages, pages}};
     assert_true(mote_kernel_page_bytes((mote_kv_type)type, E) <= BYTES);
-    for (uint32_t t = 0; t < DEPTH; t++)
-        kernels->keep[type](x + t * E, z + t * E, E, t % MOTE_KERNEL_PAGE, pages[t / MOTE_KERNEL_PAGE]);
     memcpy(query, z, sizeof query);
+    for (uint32_t t = 0; t < DEPTH && type != MOTE_KERNEL_KV_S8; t++)
+        kernels->keep[type](x + t * E, z + t * E, E, t % MOTE_KERNEL_PAGE, pages[t / MOTE_KERNEL_PAGE]);
+    for (uint32_t t = 0; t < DEPTH && type == MOTE_KERNEL_KV_S8; t += MOTE_KERNEL_PAGE)
+        kernels->keep_s8(x + t * E, z + t * E, E, DEPTH - t < MOTE_KERNEL_PAGE ? DEPTH - t : MOTE_KERNEL_PAGE,
+                         E, 0, pages[t / MOTE_KERNEL_PAGE]);
+    for (uint32_t i = 0; i < QUERIES && type == MOTE_KERNEL_KV_S8; i++)
+        kernels->ask_s8(&a, i, z + i * PADDED);
     memset(value, 0, sizeof value);
     memset(sum, 0, sizeof sum);
     for (uint32_t i = 0; i < QUERIES; i++)
@@ -97,7 +102,7 @@ static void add_float_work(const struct mote_kernels *kernels) {
     for (uint32_t i = 0; i < LONG; i++)
         y[i] = mote_base_f32_from_f16(half[i]);
     add_floats(y, LONG);
-    for (int type = 0; type < MOTE_KERNEL_KV; type++)
+    for (int type = 0; type <= MOTE_KERNEL_KV_S8; type++)
         add_attention(kernels, type, x, z);
 }
 
