@@ -456,10 +456,21 @@ static void attend(void *argument, uint32_t i, uint32_t worker) {
 static void quantize(void *argument, uint32_t i, uint32_t worker) {
     struct step *s = argument;
     struct mote_device_cpu *d = s->device;
+    const float *x = row_of(s, s->op->a, i);
     uint64_t k = s->op->weight->k;
     (void)worker;
-    d->kernels.quantize(row_of(s, s->op->a, i), (uint32_t)k, s->x8.q + i * k,
-                        s->x8.scale + i * (k / MOTE_KERNEL_BLOCK), s->x8.sum + i * (k / 16));
+#if !defined(MOTE_NO_ENCODERS)
+    if (d->packed) {
+        uint64_t n_blocks = (k + MOTE_KERNEL_WIDE_BLOCK - 1) / MOTE_KERNEL_WIDE_BLOCK;
+        d->kernels.quantize_wide(x, (uint32_t)k, MOTE_KERNEL_WIDE_BLOCK, s->x8.q + i * k,
+                                 s->x8.scale + i * n_blocks, s->x8.start + i * n_blocks);
+        return;
+    }
+#endif
+#if !defined(MOTE_NO_DECODERS)
+    d->kernels.quantize(x, (uint32_t)k, s->x8.q + i * k, s->x8.scale + i * (k / MOTE_KERNEL_BLOCK),
+                        s->x8.sum + i * (k / 16));
+#endif
 }
 
 static uint32_t pieces_of(const struct step *s, const struct mote_program_op *op) {
@@ -586,7 +597,7 @@ static void walk_block(void *argument, uint32_t i, uint32_t worker) {
     s.groups = groups;
     s.x8.q += (uint64_t)worker * BLOCK * k;
     s.x8.scale += (uint64_t)worker * BLOCK * (k / MOTE_KERNEL_BLOCK);
-    s.x8.sum += (uint64_t)worker * BLOCK * (k / 16);
+    s.x8.start += (uint64_t)worker * BLOCK * (k / MOTE_KERNEL_BLOCK);
     walk(&s, all->end);
 }
 
@@ -734,7 +745,10 @@ mote_status mote_device_cpu_open(const struct mote_program *program, const struc
     d->n_ropes = config->encoder.window ? 2 : 1;
     d->x8.q = mote_base_arena_take(arena, values, sizeof *d->x8.q);
     d->x8.scale = mote_base_arena_take(arena, values / MOTE_KERNEL_BLOCK, sizeof *d->x8.scale);
-    d->x8.sum = mote_base_arena_take(arena, values / 16, sizeof *d->x8.sum);
+    if (is_encoder)
+        d->x8.start = mote_base_arena_take(arena, values / MOTE_KERNEL_BLOCK, sizeof *d->x8.start);
+    else
+        d->x8.sum = mote_base_arena_take(arena, values / 16, sizeof *d->x8.sum);
     d->frequency = mote_base_arena_take(arena, d->n_ropes * n_angles, sizeof *d->frequency);
     d->cosine = mote_base_arena_take(arena, (uint64_t)d->n_ropes * d->n_rows * n_angles, sizeof *d->cosine);
     d->sine = mote_base_arena_take(arena, (uint64_t)d->n_ropes * d->n_rows * n_angles, sizeof *d->sine);

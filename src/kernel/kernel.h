@@ -26,6 +26,26 @@
  * and multiplied with all T columns; unsigned × signed dot instructions then start at −offset·Σx instead of
  * 0.
  *
+ * PACKED PRODUCTS. The matrices of an encoder are made anew when it is opened, whatever type the file has: int8
+ * with an f32 scale for each row and span of 128 values, and its activations go in blocks of 64 (of either, the
+ * last of a row may be shorter: K is a multiple of 32). Quantizing is one rule for both, top the greatest
+ * magnitude:
+ *
+ *     scale = top/127      q = v·(127/top) to nearest even      scale = 0, q = 0 where top is below
+ *     MOTE_KERNEL_TINY, scale = NaN, q = 0 where there is NaN or infinity
+ *
+ * A weight is v = scale·q − min as the file has it. One output, of the blocks' scales d and the spans' s:
+ *
+ *     acc = 0
+ *     for each span of the row, in order:
+ *         part = 0
+ *         for each block of it, in order:      part = part + (float)idot · d
+ *         acc = acc + part · s
+ *     y = acc, + bias where there is one
+ *
+ * so that of what an output takes besides integers, three fifths are gone. A panel is q + 128, as above, and
+ * scale [⌈K/128⌉][16].
+ *
  * FLOAT WORK (float weights, norms, attention) has vectors of sixteen lanes on every machine: element i
  * belongs to lane i % 16, each lane adds its own in order, and the sixteen are added by one fixed tree: for
  * step 8, 4, 2, 1: lane[j] = lane[j] + lane[j + step], j < step.
@@ -61,33 +81,36 @@
 #include "mote/mote.h"
 
 enum {
-    MOTE_KERNEL_ROWS = 16,    /* rows of a panel */
-    MOTE_KERNEL_BLOCK = 32,   /* values of an activation block */
-    MOTE_KERNEL_PAGE = 32,    /* positions of a page of the KV cache */
-    MOTE_KERNEL_TOGETHER = 2, /* most pages that attend takes at a time */
-    MOTE_KERNEL_KV = 4,       /* values of mote_kv_type */
-    MOTE_KERNEL_KV_S8 = 4,    /* the one beside them, which is encode.c's choice, not a user's */
-    MOTE_KERNEL_DIRECT = 4,   /* most columns of direct, */
-    MOTE_KERNEL_WIDE = 8,     /* and where a block has more bytes than values */
-    MOTE_KERNEL_SPAN = 256,   /* values that direct takes at a time, and the fewest */
+    MOTE_KERNEL_ROWS = 16,       /* rows of a panel */
+    MOTE_KERNEL_BLOCK = 32,      /* values of an activation block */
+    MOTE_KERNEL_WIDE_BLOCK = 64, /* of one of packed products, */
+    MOTE_KERNEL_WIDE_SPAN = 128, /* and of a row that share a scale */
+    MOTE_KERNEL_PAGE = 32,       /* positions of a page of the KV cache */
+    MOTE_KERNEL_TOGETHER = 2,    /* most pages that attend takes at a time */
+    MOTE_KERNEL_KV = 4,          /* values of mote_kv_type */
+    MOTE_KERNEL_KV_S8 = 4,       /* the one beside them, which is encode.c's choice, not a user's */
+    MOTE_KERNEL_DIRECT = 4,      /* most columns of direct, */
+    MOTE_KERNEL_WIDE = 8,        /* and where a block has more bytes than values */
+    MOTE_KERNEL_SPAN = 256,      /* values that direct takes at a time, and the fewest */
 };
 
 /* An activation block below this is taken as zero: 127/amax must stay finite. */
 #define MOTE_KERNEL_TINY 0x1p-100f
 
-/* Quantized activations, T columns of K values (K a multiple of 32). */
+/* Quantized activations, T columns of K values (K a multiple of 32); those of packed products in brackets. */
 struct mote_kernel_x8 {
     int8_t *q;    /* [T][K] */
-    float *scale; /* [T][K/32] */
+    float *scale; /* [T][K/32], ([T][⌈K/64⌉]) */
     int16_t *sum; /* [T][K/16]  Σ q over each 16 */
+    int32_t *start; /* ([T][⌈K/64⌉]  −128·Σ q over each block: where sums with q + 128 of weights start) */
 };
 
-/* Sixteen decoded rows. */
+/* Sixteen decoded rows; what packed ones have in brackets. */
 struct mote_kernel_panel {
     uint8_t *q;        /* [K/4][16][4] */
-    float *scale;      /* [K/group][16] */
+    float *scale;      /* [K/group][16], ([⌈K/128⌉][16]) */
     float *min;        /* [K/group][16], or unused */
-    const float *bias; /* [16], added to what each column becomes, or NULL */
+    const float *bias; /* ([16], added to what each column becomes, or NULL) */
 };
 
 /* Bytes of a file. */
@@ -109,6 +132,11 @@ typedef void mote_kernel_multiply(const struct mote_base_type_info *info,
                                   const struct mote_kernel_panel *panels, uint32_t n_panels, uint32_t k,
                                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y,
                                   uint64_t y_stride, struct mote_kernel_ahead ahead);
+
+/* The same of packed panels. */
+typedef void mote_kernel_multiply_packed(const struct mote_kernel_panel *panels, uint32_t n_panels,
+                                         uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                                         float *y, uint64_t y_stride, struct mote_kernel_ahead ahead);
 
 /* Makes a panel of sixteen rows of K ≥ MOTE_KERNEL_SPAN values as they lie in a file, row_bytes apart. Reads
  * nothing past a row's last block. */
@@ -201,12 +229,17 @@ struct mote_kernels {
     /* x [K] f32 → one column of x8. d = amax/127, q = x·(127/amax) to nearest even; a block with amax below
      * MOTE_KERNEL_TINY gets d = 0, q = 0; one with NaN or infinity gets d = NaN, q = 0. */
     void (*quantize)(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum);
+    /* The same in blocks of `block` values, MOTE_KERNEL_WIDE_BLOCK or _SPAN: scale, start [⌈K/block⌉], start =
+     * −128 · Σ q. */
+    void (*quantize_wide)(const float *x, uint32_t k, uint32_t block, int8_t *q, float *scale,
+                          int32_t *start);
     mote_kernel_decode *decode[MOTE_BASE_TYPE_END]; /* NULL: not a quantized type */
     /* Interleaves: rows q16 [16][n] int8 (n a multiple of 32) with offset added → panel [n/4][16][4]. */
     void (*interleave)(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel);
     mote_kernel_fill *fill[MOTE_BASE_TYPE_END]; /* NULL: by decode and interleave */
     uint32_t fill_from; /* so many columns a panel that is made by fill beats direct */
     mote_kernel_multiply *multiply;
+    mote_kernel_multiply_packed *multiply_packed;
     mote_kernel_direct *direct[MOTE_BASE_TYPE_END]; /* NULL: by panel */
     mote_kernel_dot *dot_f32, *dot_f16, *dot_bf16;
     /* y [D] = x · r · weight, r = 1 / sqrt(Σx² / n + eps), Σx² by lanes and tree; / and sqrt are IEEE. y may
@@ -239,8 +272,8 @@ struct mote_kernels {
 /* Fills table for a machine with these MOTE_CPU_* bits (host.h). Bits the build does not know are ignored. */
 void mote_kernel_select(struct mote_kernels *table, uint32_t cpu);
 
-/* What a product reads: T columns of K values, as they are and quantized (either may be unused by the type).
- */
+/* What a product reads: T columns of K values, as they are and quantized, by the weight's way (either may be
+ * unused by the type). */
 struct mote_kernel_input {
     const float *x; /* [T] of x_stride floats */
     uint64_t x_stride;
@@ -256,8 +289,8 @@ void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_ke
                         uint32_t row1, const struct mote_kernel_input *input, uint32_t n_columns, float *y,
                         uint64_t y_stride, void *work);
 
-/* The panels of a quantized matrix, made once for all products: for weights so small, and used so often, that
- * their memory is well spent. plan: bytes of them, 0 for a float type. panels aligned to 64; work as for matmul. */
+/* Packs a quantized matrix: its panels, made once for all products. plan: bytes of them, 0 for a float type.
+ * panels aligned to 64; work as for matmul. */
 uint64_t mote_kernel_pack_plan(const struct mote_kernel_weight *w);
 void mote_kernel_pack(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint8_t *panels,
                       void *work);

@@ -8,8 +8,9 @@
 
 #include "kernel/kernel.h"
 
-/* quantize, interleave, multiply */
+/* quantize, interleave, multiply; and what is for packed products alone: quantize_wide, multiply_packed */
 void mote_kernel_product_overlay__ref(struct mote_kernels *table);
+void mote_kernel_packed_overlay__ref(struct mote_kernels *table);
 /* dots, norm, rope, swiglu, add, to_f16; attention is overlaid with them elsewhere */
 void mote_kernel_float_overlay__ref(struct mote_kernels *table);
 /* of those, what takes little time: rope, to_f16, from_f16 */

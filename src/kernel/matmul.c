@@ -10,7 +10,8 @@
  * or, where the machine has it, by fill from the file to the panel at once,
  * so that a weight is decoded once however many columns there are, and is read from the file in order. A few
  * columns do not pay for that: where there is a direct product of the type, they take it. Float
- * weights need no panel: a few rows at a time, held in cache, meet every column.
+ * weights need no panel: a few rows at a time, held in cache, meet every column. The panels of packed
+ * matrices are there already.
  *
  * A worker's memory, in this order: scale, min [2][16][16] f32 · the panels' scale, min [P][2][K/16][16] f32
  * · rows [16][256] int8 · the panels' q [P][K][16] u8. */
@@ -22,15 +23,10 @@
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
-    PACKED = 8,      /* of those made once: what is made of the columns serves all */
-    FLOAT_ROWS = 16, /* float rows that meet all columns before the next */
-    TURNED = 8,      /* columns of scales that are turned at a time */
-    REST = 4,        /* columns that the rows of an incomplete panel meet at a time */
-#if defined(__wasm__)
-    PANELS_ADD = 0, /* whether multiply knows of a bias; a module saves the bytes */
-#else
-    PANELS_ADD = 1,
-#endif
+    PACKED = 8,       /* packed panels that meet all columns together */
+    FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
+    TURNED = 8,       /* columns of scales that are turned at a time */
+    REST = 4,         /* columns that the rows of an incomplete panel meet at a time */
     DIRECT_ROWS = 64, /* that stay in cache while they meet those columns */
 /* up to which few columns at a time, each decoding anew, beat a panel made once,
  * and if that is made by fill, of no fewer bytes than it holds values */
@@ -69,16 +65,6 @@ uint64_t mote_kernel_matmul_plan(uint32_t k) {
     return up(chunk + PANELS * (2 * panel_scales(k) * sizeof(float) + (uint64_t)k * MOTE_KERNEL_ROWS));
 }
 
-/* Scales of a panel by itself, and all of it: q, scales, mins. */
-static uint64_t packed_scales(const struct mote_base_type_info *info, uint32_t k) {
-    return ((uint64_t)k / info->group + TURNED - 1) / TURNED * TURNED * MOTE_KERNEL_ROWS;
-}
-
-static uint64_t packed_bytes(const struct mote_base_type_info *info, uint32_t k) {
-    uint64_t n_scales = packed_scales(info, k);
-    return up((uint64_t)k * MOTE_KERNEL_ROWS + (info->has_min ? 2 : 1) * n_scales * sizeof(float));
-}
-
 static struct scratch lay_out(void *work, uint32_t k) {
     struct scratch scratch;
     scratch.scale = work;
@@ -94,6 +80,8 @@ static struct scratch lay_out(void *work, uint32_t k) {
     return scratch;
 }
 
+#if !defined(MOTE_NO_DECODERS)
+
 /* from [16][CHUNK_GROUPS] to [n][16]: floats are four-byte pieces to interleave, and it takes eight at a
  * time, so up to seven columns of whatever stands in from follow. */
 static void turn(const struct mote_kernels *kernels, const float *from, uint32_t n, float *to) {
@@ -107,12 +95,10 @@ static void fill_panel(const struct mote_kernels *kernels, const struct mote_bas
                        const struct scratch *scratch, const struct mote_kernel_panel *panel) {
     mote_kernel_decode *decode = kernels->decode[w->type];
     const uint8_t *data = w->data + row * w->row_bytes;
-#if !defined(MOTE_NO_DECODERS)
     if (kernels->fill[w->type] && n_rows == MOTE_KERNEL_ROWS && w->k >= MOTE_KERNEL_SPAN) {
         kernels->fill[w->type](data, w->row_bytes, w->k, panel);
         return;
     }
-#endif
     if (n_rows < MOTE_KERNEL_ROWS) {
         memset(scratch->scale, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->scale);
         memset(scratch->min, 0, MOTE_KERNEL_ROWS * CHUNK_GROUPS * sizeof *scratch->min);
@@ -137,7 +123,8 @@ static void multiply_rest(const struct mote_kernels *kernels, const struct mote_
                           const struct mote_kernel_panel *panel, uint32_t n_rows, uint32_t k,
                           const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     for (uint64_t t = 0; t < n_columns; t += REST) {
-        struct mote_kernel_x8 some = {x->q + t * k, x->scale + t * (k / 32), x->sum + t * (k / 16)};
+        struct mote_kernel_x8 some = {
+            .q = x->q + t * k, .scale = x->scale + t * (k / 32), .sum = x->sum + t * (k / 16)};
         uint32_t n = n_columns - t < REST ? (uint32_t)(n_columns - t) : REST;
         float whole[REST][MOTE_KERNEL_ROWS];
         kernels->multiply(info, panel, 1, k, &some, n, whole[0], MOTE_KERNEL_ROWS,
@@ -147,7 +134,6 @@ static void multiply_rest(const struct mote_kernels *kernels, const struct mote_
     }
 }
 
-#if !defined(MOTE_NO_DECODERS)
 /* Few columns, straight from the file's bytes; n_rows a multiple of 16. */
 static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel_weight *w, uint32_t row0,
                             uint32_t n_rows, const struct mote_kernel_x8 *x, uint32_t n_columns,
@@ -157,58 +143,18 @@ static void multiply_direct(mote_kernel_direct *direct, const struct mote_kernel
         uint32_t n = row0 + n_rows - row < block ? row0 + n_rows - row : block;
         for (uint64_t t = 0; t < n_columns; t += at_once) {
             uint32_t columns = n_columns - t < at_once ? (uint32_t)(n_columns - t) : at_once;
-            struct mote_kernel_x8 some = {x->q + t * w->k, x->scale + t * (w->k / 32),
-                                          x->sum + t * (w->k / 16)};
+            struct mote_kernel_x8 some = {
+                .q = x->q + t * w->k, .scale = x->scale + t * (w->k / 32), .sum = x->sum + t * (w->k / 16)};
             direct(w, row, n, &some, columns, y + t * y_stride + row, y_stride);
         }
     }
 }
 
-#endif
-
-/* Of those that mote_kernel_pack makes: q, scale [n_scales], min. */
-static struct mote_kernel_panel packed_at(const uint8_t *panel, uint32_t k, uint64_t n_scales) {
-    uint8_t *q = (uint8_t *)(uintptr_t)panel; /* written while packing only */
-    float *scale = (float *)(void *)(q + (uint64_t)k * MOTE_KERNEL_ROWS);
-    return (struct mote_kernel_panel){.q = q, .scale = scale, .min = scale + n_scales};
-}
-
-static void multiply_packed(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
-                            const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
-                            const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
-    uint64_t bytes = packed_bytes(info, w->k), n_scales = packed_scales(info, w->k);
-    for (uint32_t n_panels; row0 < row1; row0 += n_panels * MOTE_KERNEL_ROWS) {
-        struct mote_kernel_panel panel[PACKED];
-        uint64_t first = row0 / MOTE_KERNEL_ROWS, next;
-        n_panels = (row1 - row0) / MOTE_KERNEL_ROWS < PACKED ? (row1 - row0) / MOTE_KERNEL_ROWS : PACKED;
-        for (uint32_t p = 0; p < PACKED; p++) {
-            panel[p] = packed_at(w->panels + (first + p) * bytes, w->k, n_scales);
-            if (PANELS_ADD && w->bias && p < n_panels) panel[p].bias = w->bias + row0 + p * MOTE_KERNEL_ROWS;
-        }
-        if (!n_panels) {
-            multiply_rest(kernels, info, panel, row1 - row0, w->k, x, n_columns, y + row0, y_stride);
-            return;
-        }
-        next = w->n / MOTE_KERNEL_ROWS - first - n_panels;
-        if (next > PACKED || AHEAD > 0)
-            next = PACKED; /* behind the last panel lie those of the next product */
-        kernels->multiply(info, panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
-                          (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes, next * bytes});
-    }
-}
-
+/* From the file's rows. */
 static void matmul_quantized(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                              const struct mote_kernel_weight *w, uint32_t row0, uint32_t row1,
                              const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
                              const struct scratch *scratch) {
-#if defined(MOTE_NO_DECODERS) /* the weights of encoders are packed */
-    (void)scratch;
-    multiply_packed(kernels, info, w, row0, row1, x, n_columns, y, y_stride);
-#else
-    if (w->panels) {
-        multiply_packed(kernels, info, w, row0, row1, x, n_columns, y, y_stride);
-        return;
-    }
     mote_kernel_direct *direct = kernels->direct[w->type];
     const int wide = info->bytes > info->elements;
     uint32_t most = !kernels->fill[w->type] ? DIRECT_COLUMNS : wide ? WIDE_COLUMNS : kernels->fill_from - 1;
@@ -239,26 +185,125 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
         }
         row0 += n_panels * n_rows;
     }
+}
+
 #endif
+
+/* n ≤ CHUNK values of a row, from the blocks at data, as f32. */
+static void values_of(const struct mote_kernels *kernels, uint32_t type, const uint8_t *data, uint32_t n,
+                      const struct scratch *scratch, float *y) {
+    const struct mote_base_type_info *info = mote_base_type_describe(type);
+    kernels->decode[type](data, n / info->elements, scratch->rows, scratch->scale, scratch->min);
+    for (uint32_t i = 0; i < n; i += 16) {
+        float scale = scratch->scale[i / info->group], *to = y + i;
+        for (uint32_t j = 0; j < 16; j++)
+            to[j] = scale * (float)scratch->rows[i + j];
+        for (uint32_t j = 0; j < 16 && info->has_min; j++)
+            to[j] = to[j] - scratch->min[i / info->group];
+    }
+}
+
+/* ---- packed matrices ---- */
+
+#if !defined(MOTE_NO_ENCODERS)
+
+/* Spans of a row of a packed matrix, and bytes of one of its panels: q, scale. */
+static uint32_t spans_of(uint32_t k) {
+    return (k + MOTE_KERNEL_WIDE_SPAN - 1) / MOTE_KERNEL_WIDE_SPAN;
+}
+
+static uint64_t packed_bytes(uint32_t k) {
+    return ((uint64_t)k + spans_of(k) * sizeof(float)) * MOTE_KERNEL_ROWS;
+}
+
+static struct mote_kernel_panel packed_at(const uint8_t *panels, uint64_t i, uint32_t k) {
+    uint8_t *q = (uint8_t *)(uintptr_t)panels + i * packed_bytes(k); /* written while packing only */
+    return (struct mote_kernel_panel){.q = q, .scale = (float *)(void *)(q + (uint64_t)k * MOTE_KERNEL_ROWS)};
+}
+
+/* n_rows < 16 rows in a panel: as multiply_rest. */
+static void packed_rest(const struct mote_kernels *kernels, const struct mote_kernel_panel *panel,
+                        uint32_t n_rows, uint32_t k, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                        float *y, uint64_t y_stride) {
+    uint64_t n_blocks = (k + MOTE_KERNEL_WIDE_BLOCK - 1) / MOTE_KERNEL_WIDE_BLOCK;
+    for (uint64_t t = 0; t < n_columns; t++) {
+        struct mote_kernel_x8 one = {
+            .q = x->q + t * k, .scale = x->scale + t * n_blocks, .start = x->start + t * n_blocks};
+        float whole[MOTE_KERNEL_ROWS];
+        kernels->multiply_packed(panel, 1, k, &one, 1, whole, 0, (struct mote_kernel_ahead){0});
+        memcpy(y + t * y_stride, whole, n_rows * sizeof *y);
+    }
+}
+
+static void matmul_packed(const struct mote_kernels *kernels, const struct mote_kernel_weight *w,
+                          uint32_t row0, uint32_t row1, const struct mote_kernel_x8 *x, uint32_t n_columns,
+                          float *y, uint64_t y_stride) {
+    uint64_t bytes = packed_bytes(w->k);
+    for (uint32_t n_panels; row0 < row1; row0 += n_panels * MOTE_KERNEL_ROWS) {
+        struct mote_kernel_panel panel[PACKED];
+        uint64_t first = row0 / MOTE_KERNEL_ROWS, next;
+        n_panels = (row1 - row0) / MOTE_KERNEL_ROWS < PACKED ? (row1 - row0) / MOTE_KERNEL_ROWS : PACKED;
+        for (uint32_t p = 0; p < PACKED; p++) {
+            panel[p] = packed_at(w->panels, first + p, w->k);
+            if (w->bias && p < n_panels) panel[p].bias = w->bias + row0 + p * MOTE_KERNEL_ROWS;
+        }
+        if (!n_panels) {
+            packed_rest(kernels, panel, row1 - row0, w->k, x, n_columns, y + row0, y_stride);
+            return;
+        }
+        next = w->n / MOTE_KERNEL_ROWS - first - n_panels;
+        if (next > PACKED || AHEAD > 0)
+            next = PACKED; /* behind the last panel lie those of the next product */
+        kernels->multiply_packed(
+            panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
+            (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes, next * bytes});
+    }
 }
 
 uint64_t mote_kernel_pack_plan(const struct mote_kernel_weight *w) {
-    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
     uint64_t n_panels = ((uint64_t)w->n + MOTE_KERNEL_ROWS - 1) / MOTE_KERNEL_ROWS;
-    return info->group ? n_panels * packed_bytes(info, w->k) : 0;
+    return mote_base_type_describe(w->type)->group ? n_panels * packed_bytes(w->k) : 0;
+}
+
+/* n_rows ≤ 16 rows as a packed panel; those that are missing become zero. */
+static void pack_panel(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row,
+                       uint32_t n_rows, const struct scratch *scratch,
+                       const struct mote_kernel_panel *panel) {
+    enum { SPANS = CHUNK / MOTE_KERNEL_WIDE_SPAN };
+    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
+    int8_t q[MOTE_KERNEL_ROWS][CHUNK] = {{0}};
+    for (uint32_t column = 0; column < w->k; column += CHUNK) {
+        uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
+        uint64_t at = (uint64_t)column / info->elements * info->bytes;
+        float *scale = panel->scale + (uint64_t)column / MOTE_KERNEL_WIDE_SPAN * MOTE_KERNEL_ROWS;
+        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++) {
+            float value[CHUNK], scales[SPANS] = {0};
+            int32_t start[SPANS];
+            if (r < n_rows) {
+                const uint8_t *data = w->data + (row + r) * w->row_bytes + at;
+                values_of(kernels, w->type, data, n, scratch, value);
+                kernels->quantize_wide(value, n, MOTE_KERNEL_WIDE_SPAN, q[r], scales, start);
+            }
+            for (uint32_t i = 0; i < spans_of(n); i++)
+                scale[i * MOTE_KERNEL_ROWS + r] = scales[i];
+        }
+        kernels->interleave(q[0], CHUNK, n, 128, panel->q + (uint64_t)column * MOTE_KERNEL_ROWS);
+    }
 }
 
 void mote_kernel_pack(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint8_t *panels,
                       void *work) {
-    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
     struct scratch scratch = lay_out(work, w->k);
-    uint64_t bytes = packed_bytes(info, w->k), n_scales = packed_scales(info, w->k);
-    for (uint32_t row = 0; row < w->n; row += MOTE_KERNEL_ROWS, panels += bytes) {
-        struct mote_kernel_panel panel = packed_at(panels, w->k, n_scales);
+    for (uint32_t row = 0; row < w->n; row += MOTE_KERNEL_ROWS) {
+        struct mote_kernel_panel panel = packed_at(panels, row / MOTE_KERNEL_ROWS, w->k);
         uint32_t n_rows = w->n - row < MOTE_KERNEL_ROWS ? w->n - row : MOTE_KERNEL_ROWS;
-        fill_panel(kernels, info, w, row, n_rows, &scratch, &panel);
+        pack_panel(kernels, w, row, n_rows, &scratch, &panel);
     }
 }
+
+#endif
+
+/* ---- whole matrices ---- */
 
 static void matmul_float(const struct mote_kernels *kernels, const struct mote_kernel_weight *w,
                          uint32_t row0, uint32_t row1, const struct mote_kernel_input *input,
@@ -277,14 +322,21 @@ void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_ke
                         uint32_t row1, const struct mote_kernel_input *input, uint32_t n_columns, float *y,
                         uint64_t y_stride, void *work) {
     const struct mote_base_type_info *info = mote_base_type_describe(w->type);
-    if (info->group) {
+    (void)work;
+    if (!info->group) {
+        matmul_float(kernels, w, row0, row1, input, n_columns, y, y_stride);
+#if !defined(MOTE_NO_ENCODERS)
+    } else if (w->panels) {
+        matmul_packed(kernels, w, row0, row1, &input->x8, n_columns, y, y_stride);
+        row0 += (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS; /* the rest is without its bias */
+#endif
+#if !defined(MOTE_NO_DECODERS) /* all matrices of encoders are packed */
+    } else {
         struct scratch scratch = lay_out(work, w->k);
         matmul_quantized(kernels, info, w, row0, row1, &input->x8, n_columns, y, y_stride, &scratch);
-    } else {
-        matmul_float(kernels, w, row0, row1, input, n_columns, y, y_stride);
+#endif
     }
 #if !defined(MOTE_NO_ENCODERS)
-    if (PANELS_ADD && info->group && w->panels) row0 += (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
     for (uint64_t t = 0; w->bias && row0 < row1 && t < n_columns; t++) {
         float *rest = y + t * y_stride + row0;
         kernels->add(rest, w->bias + row0, row1 - row0, rest);
@@ -318,13 +370,6 @@ void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kerne
     for (uint32_t column = 0; column < w->k; column += CHUNK) {
         uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
         uint64_t at = (uint64_t)column / info->elements * info->bytes;
-        kernels->decode[w->type](data + at, n / info->elements, scratch.rows, scratch.scale, scratch.min);
-        for (uint32_t i = 0; i < n; i += 16) {
-            float scale = scratch.scale[i / info->group], *to = y + column + i;
-            for (uint32_t j = 0; j < 16; j++)
-                to[j] = scale * (float)scratch.rows[i + j];
-            for (uint32_t j = 0; j < 16 && info->has_min; j++)
-                to[j] = to[j] - scratch.min[i / info->group];
-        }
+        values_of(kernels, w->type, data + at, n, &scratch, y + column);
     }
 }

@@ -18,7 +18,11 @@ static void overlay_wasm(struct mote_kernels *table, int relaxed) {
     mote_kernel_float_overlay__simd128(table);
 #if !defined(MOTE_NO_ENCODERS) /* modules for language models alone */
     mote_kernel_encoder_overlay__simd128(table);
+    mote_kernel_packed_overlay__ref(table);
 #endif
+#if defined(MOTE_NO_DECODERS) /* modules for encoders alone: all their products are packed */
+    (void)relaxed;
+#else
 #if defined(__wasm_relaxed_simd__)
     if (relaxed) {
         mote_kernel_multiply_overlay__relaxed(table);
@@ -27,6 +31,7 @@ static void overlay_wasm(struct mote_kernels *table, int relaxed) {
 #endif
     (void)relaxed;
     mote_kernel_multiply_overlay__simd128(table);
+#endif
 }
 #endif
 
