@@ -109,6 +109,7 @@ int cli_model_restart(struct cli_model *model, const mote_context_options *optio
                           &model->context, &error))
         return cli_model_fail(model, &error);
     model->n_positions = options->n_positions;
+    if (mote_posix_map_is_copy(&model->map)) mote_context_arrange(model->context);
     /* the context of an encoder has weights of its own, and reads no more of the file's than a row for each token */
     if (model->info.is_encoder) mote_posix_map_forget(&model->map);
     return CLI_OK;

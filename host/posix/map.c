@@ -70,6 +70,11 @@ void mote_posix_map_forget(const struct mote_posix_map *map) {
     (void)madvise(bytes, (size_t)map->n_bytes, MADV_DONTNEED);
 }
 
+int mote_posix_map_is_copy(const struct mote_posix_map *map) {
+    (void)map;
+    return 0;
+}
+
 /* Anonymous pages are zero, page-aligned and cost nothing until they are touched. An empty block is one page,
  * so that its address is not NULL. Large pages where the system has them: a step walks all of the KV cache,
  * and with pages of 4 KB the walks of the page table took longer than the reading. */

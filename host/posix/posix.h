@@ -39,6 +39,9 @@ void mote_posix_map_close(struct mote_posix_map *map);
  * pages: for a file of which little is wanted from now on. */
 void mote_posix_map_forget(const struct mote_posix_map *map);
 
+/* Whether the bytes are a copy, which may be written to. */
+int mote_posix_map_is_copy(const struct mote_posix_map *map);
+
 /* The same with code and constants of the program and its libraries, most of which was read only to link them. */
 void mote_posix_code_forget(void);
 

@@ -160,6 +160,9 @@ int32_t context_open(number n_positions, number n_sessions, number n_rows, numbe
     status = mote_context_open(wasm_model, &options, &host, wasm_pointer(block), bytes, &wasm_context,
                                &wasm_error);
     if (status) release(block);
+#if !defined(MOTE_NO_DECODERS)
+    if (!status) mote_context_arrange(wasm_context);
+#endif
     return status;
 }
 

@@ -90,7 +90,8 @@ number model_text(int32_t which);
 number context_plan(number n_positions, number n_sessions, number n_rows, number n_logits, int32_t kv_type,
                     int32_t n_workers);
 /* Once in an instance. n_workers counts the calling thread; more than 1 in a module with threads only.
- * (grows)
+ * Weights of a language model are put into the order of products, in place (mote_context_arrange): the whole file has to
+ * be there, and is not to be read any more. (grows)
  */
 int32_t context_open(number n_positions, number n_sessions, number n_rows, number n_logits, int32_t kv_type,
                      int32_t n_workers);

@@ -138,7 +138,8 @@ typedef struct mote_tensor_info {
 MOTE_MUST_USE mote_status mote_model_tensor(const mote_model *model, uint32_t i, mote_tensor_info *info);
 
 /* One row of a tensor as f32, whatever its type: row < dims[1]·dims[2]·dims[3], out [dims[0]]. work: so many
- * bytes as mote_model_row_plan says, aligned to MOTE_ALIGN. Errors: ARGUMENT. */
+ * bytes as mote_model_row_plan says, aligned to MOTE_ALIGN. Errors: ARGUMENT; UNSUPPORTED once a context arranged the
+ * weights. */
 uint64_t mote_model_row_plan(const mote_model *model, uint32_t i);
 MOTE_MUST_USE mote_status mote_model_row(const mote_model *model, uint32_t i, uint64_t row, float *out,
                                          void *work);
@@ -240,6 +241,12 @@ MOTE_MUST_USE mote_status mote_context_plan(const mote_model *model, const mote_
 MOTE_MUST_USE mote_status mote_context_open(const mote_model *model, const mote_context_options *options,
                                             const mote_host *host, void *block, uint64_t block_bytes,
                                             mote_context **context, mote_error *error);
+
+/* Puts the weights of the context's model into the order in which products of this machine read them, where the machine
+ * has such an order (WebAssembly): in place, in the bytes that the model was opened on, which must be the caller's own to
+ * write to, all there, and used by no other model. Once for a model, before the first step: done again it does nothing.
+ * Afterwards the bytes are no longer those of the file; results are the same. */
+void mote_context_arrange(mote_context *context);
 
 MOTE_MUST_USE mote_status mote_session_open(mote_context *context, mote_session **session);
 void mote_session_close(mote_session *session); /* gives its pages back */

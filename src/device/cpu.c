@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "device/rope.h"
+#include "kernel/bundle.h"
 
 /* Of one piece of attention. QUERIES: a page is unpacked once for them, and what is kept of each fits a cache
  * of 48 KB. RUN: bytes of neighbouring kv heads that are read before the next page. */
@@ -659,6 +660,36 @@ void mote_device_cpu_encode(struct mote_device_cpu *device, const struct mote_de
                      .n_wanted = encoding->pooling == MOTE_POOLING_NONE ? n : encoding->n,
                      .encoding = encoding};
     walk_all(&s, encoding->labels ? program->n_ops : program->n_ops - program->n_head_ops, encoding->labels);
+}
+
+#endif
+
+#if !defined(MOTE_NO_DECODERS)
+
+/* Rows of a matrix that are being bundled. */
+struct bundling {
+    struct mote_device_cpu *device;
+    const struct mote_kernel_weight *weight;
+    uint32_t n_rows;
+};
+
+/* Piece i: sixteen rows. */
+static void bundle(void *argument, uint32_t i, uint32_t worker) {
+    const struct bundling *b = argument;
+    const struct mote_kernel_weight *w = b->weight;
+    uint8_t *rows = (uint8_t *)(uintptr_t)w->data + i * MOTE_KERNEL_ROWS * w->row_bytes;
+    mote_kernel_bundle_make(w->type, w->k, rows, b->device->work + worker * b->device->work_bytes);
+}
+
+void mote_device_cpu_bundle(struct mote_device_cpu *device, struct mote_kernel_weight *w) {
+    const mote_host *host = device->host;
+    uint32_t n_rows = w->data ? mote_kernel_bundled_rows(&device->kernels, w) : 0;
+    struct bundling b = {device, w, n_rows};
+    if (w->n_bundled || !n_rows) return;
+    if (device->n_workers > 1) host->parallel_for(host->user, n_rows / MOTE_KERNEL_ROWS, bundle, &b);
+    for (uint32_t i = 0; device->n_workers < 2 && i < n_rows / MOTE_KERNEL_ROWS; i++)
+        bundle(&b, i, 0);
+    w->n_bundled = n_rows;
 }
 
 #endif

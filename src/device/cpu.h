@@ -78,6 +78,10 @@ struct mote_device_encoding {
 void mote_device_cpu_encode(struct mote_device_cpu *device, const struct mote_device_row *rows, uint32_t n,
                             const struct mote_device_encoding *encoding);
 
+/* Bundles the rows of a matrix (kernel/bundle.h), in the bytes that w views, if products of this machine want that and
+ * it was not done before. */
+void mote_device_cpu_bundle(struct mote_device_cpu *device, struct mote_kernel_weight *w);
+
 /* Copies the contents of one page to another. */
 void mote_device_cpu_copy_page(struct mote_device_cpu *device, uint32_t from, uint32_t to);
 

@@ -112,6 +112,25 @@ mote_status mote_context_open(const mote_model *model, const mote_context_option
     return MOTE_OK;
 }
 
+#if !defined(MOTE_NO_DECODERS)
+
+/* The bytes and views that a model was given as constants are its caller's, who asks for this. */
+void mote_context_arrange(mote_context *context) {
+    struct mote_model *model = (struct mote_model *)(uintptr_t)context->model;
+    struct mote_kernel_weight *slot = model->weights.slot;
+    const int tied = slot[MOTE_MODEL_OUTPUT].data == slot[MOTE_MODEL_EMBED].data;
+    if (mote_model_is_encoder(&model->config)) return; /* whose weights are packed */
+    for (uint32_t i = 0; i < MOTE_MODEL_SLOTS; i++)
+        if (i != MOTE_MODEL_OUTPUT || !tied) mote_device_cpu_bundle(&context->device, &slot[i]);
+    if (tied) slot[MOTE_MODEL_OUTPUT] = slot[MOTE_MODEL_EMBED];
+    for (uint32_t layer = 0; layer < model->config.n_layers; layer++)
+        for (uint32_t i = 0; i < MOTE_MODEL_LAYER_SLOTS; i++)
+            mote_device_cpu_bundle(&context->device, &model->weights.layers[layer].slot[i]);
+    model->is_arranged = 1;
+}
+
+#endif
+
 /* ---- pages ---- */
 
 static void release(struct mote_context *c, uint32_t page) {

@@ -9,7 +9,7 @@
 struct mote_model {
     struct mote_format_file file;
     mote_text architecture;
-    int has_weights, has_tokenizer;
+    int has_weights, has_tokenizer, is_arranged;
     struct mote_text_source source;
     const struct mote_text_vocab *vocab;
     struct mote_model_config config;

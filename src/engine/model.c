@@ -171,6 +171,7 @@ uint64_t mote_model_row_plan(const mote_model *model, uint32_t i) {
 
 mote_status mote_model_row(const mote_model *model, uint32_t i, uint64_t row, float *out, void *work) {
     if (i >= model->file.n_tensors) return MOTE_E_ARGUMENT;
+    if (model->is_arranged) return MOTE_E_UNSUPPORTED;
     const struct mote_format_tensor *t = &model->file.tensors[i];
     const struct mote_base_type_info *type = mote_base_type_describe(t->type);
     uint64_t row_bytes = t->dims[0] / type->elements * type->bytes;

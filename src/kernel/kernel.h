@@ -151,6 +151,7 @@ struct mote_kernel_weight {
     uint32_t n, k;
     const uint8_t *panels; /* NULL, or all rows as mote_kernel_pack makes them, which products then read */
     const float *bias;     /* NULL, or [N] */
+    uint32_t n_bundled;    /* rows from the first on that lie in bundles (bundle.h), a multiple of 16 */
 };
 
 /* The same for n_rows rows of w (a multiple of 16) from row0 on, without a panel; T at most MOTE_KERNEL_DIRECT
@@ -241,6 +242,8 @@ struct mote_kernels {
     mote_kernel_multiply *multiply;
     mote_kernel_multiply_packed *multiply_packed;
     mote_kernel_direct *direct[MOTE_BASE_TYPE_END]; /* NULL: by panel */
+    uint64_t
+        bundles; /* a bit for each type of which direct and fill take rows as bundles (bundle.h), and only so */
     mote_kernel_dot *dot_f32, *dot_f16, *dot_bf16;
     /* y [D] = x · r · weight, r = 1 / sqrt(Σx² / n + eps), Σx² by lanes and tree; / and sqrt are IEEE. y may
      * alias x. */
@@ -294,6 +297,9 @@ void mote_kernel_matmul(const struct mote_kernels *kernels, const struct mote_ke
 uint64_t mote_kernel_pack_plan(const struct mote_kernel_weight *w);
 void mote_kernel_pack(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint8_t *panels,
                       void *work);
+
+/* How many rows of a matrix can be bundled: none where products of this machine do not want that. */
+uint32_t mote_kernel_bundled_rows(const struct mote_kernels *kernels, const struct mote_kernel_weight *w);
 
 /* One row of a matrix as f32 (an embedding): y[i] = scale·q − min, or the float itself. y [K]. work as for
  * matmul */

@@ -19,6 +19,7 @@
 
 #include "base/float.h"
 #include "base/memory.h"
+#include "kernel/bundle.h"
 
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
@@ -89,13 +90,23 @@ static void turn(const struct mote_kernels *kernels, const float *from, uint32_t
                         (uint8_t *)to);
 }
 
+/* Whether direct and fill take the rows of w as they lie. */
+static int lies_right(const struct mote_kernels *kernels, const struct mote_kernel_weight *w) {
+    return w->k >= MOTE_KERNEL_SPAN && (kernels->bundles >> w->type & 1) == (w->n_bundled > 0);
+}
+
+uint32_t mote_kernel_bundled_rows(const struct mote_kernels *kernels, const struct mote_kernel_weight *w) {
+    if (!(kernels->bundles >> w->type & 1) || w->k < MOTE_KERNEL_SPAN) return 0;
+    return w->n / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
+}
+
 /* Decodes n_rows ≤ 16 rows into a panel; the rows that are missing become zero. */
 static void fill_panel(const struct mote_kernels *kernels, const struct mote_base_type_info *info,
                        const struct mote_kernel_weight *w, uint32_t row, uint32_t n_rows,
                        const struct scratch *scratch, const struct mote_kernel_panel *panel) {
     mote_kernel_decode *decode = kernels->decode[w->type];
     const uint8_t *data = w->data + row * w->row_bytes;
-    if (kernels->fill[w->type] && n_rows == MOTE_KERNEL_ROWS && w->k >= MOTE_KERNEL_SPAN) {
+    if (kernels->fill[w->type] && n_rows == MOTE_KERNEL_ROWS && lies_right(kernels, w)) {
         kernels->fill[w->type](data, w->row_bytes, w->k, panel);
         return;
     }
@@ -158,7 +169,7 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
     mote_kernel_direct *direct = kernels->direct[w->type];
     const int wide = info->bytes > info->elements;
     uint32_t most = !kernels->fill[w->type] ? DIRECT_COLUMNS : wide ? WIDE_COLUMNS : kernels->fill_from - 1;
-    if (direct && n_columns <= most && w->k >= MOTE_KERNEL_SPAN) {
+    if (direct && n_columns <= most && lies_right(kernels, w)) {
         uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
         multiply_direct(direct, w, row0, n_rows, x, n_columns, wide ? WIDE_AT_ONCE : MOTE_KERNEL_DIRECT, y,
                         y_stride);
@@ -367,6 +378,14 @@ void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kerne
         return;
     }
     struct scratch scratch = lay_out(work, w->k);
+#if !defined(MOTE_NO_DECODERS)
+    if (row < w->n_bundled) {
+        uint8_t *whole = scratch.panel[0].q; /* which has more bytes */
+        mote_kernel_bundle_row(w->type, w->k, data - row % MOTE_KERNEL_ROWS * w->row_bytes,
+                               row % MOTE_KERNEL_ROWS, whole);
+        data = whole;
+    }
+#endif
     for (uint32_t column = 0; column < w->k; column += CHUNK) {
         uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
         uint64_t at = (uint64_t)column / info->elements * info->bytes;

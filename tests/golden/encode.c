@@ -45,7 +45,7 @@ static double error_of(const struct mote_kernels *kernels, const struct cli_enco
     static uint8_t work[1 << 22] __attribute__((aligned(64)));
     double square = 0, error = 0;
     uint64_t row_bytes = (uint64_t)K / e->elements * e->bytes;
-    struct mote_kernel_weight w = {blocks, row_bytes, e->number, ROWS, K, NULL, NULL};
+    struct mote_kernel_weight w = {blocks, row_bytes, e->number, ROWS, K, NULL, NULL, 0};
     if (mote_kernel_matmul_plan(K) > sizeof work) abort();
     for (uint32_t row = 0; row < ROWS; row++) {
         mote_kernel_row(kernels, &w, row, y, work);

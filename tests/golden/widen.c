@@ -81,8 +81,8 @@ static void put_directory(const struct mote_format_file *file) {
 static void put_values(const struct mote_kernels *kernels, const struct mote_format_tensor *t) {
     const struct mote_base_type_info *info = mote_base_type_describe(t->type);
     uint32_t k = (uint32_t)t->dims[0], n = (uint32_t)rows_of(t);
-    struct mote_kernel_weight w = {t->data, (uint64_t)k / info->elements * info->bytes, t->type, n, k, NULL,
-                                   NULL};
+    struct mote_kernel_weight w = {
+        t->data, (uint64_t)k / info->elements * info->bytes, t->type, n, k, NULL, NULL, 0};
     uint64_t work_bytes = mote_kernel_matmul_plan(k);
     void *work = block(work_bytes);
     float *y = block(k * sizeof *y);

@@ -56,7 +56,7 @@ static void close_problem(struct problem *p) {
 }
 
 static struct mote_kernel_weight weight(const struct problem *p) {
-    return (struct mote_kernel_weight){p->rows, p->row_bytes, p->type, p->n, p->k, NULL, NULL};
+    return (struct mote_kernel_weight){p->rows, p->row_bytes, p->type, p->n, p->k, NULL, NULL, 0};
 }
 
 /* The same product by the reference's panels. */
@@ -196,7 +196,7 @@ static void bench_type(const struct mote_kernels *kernels, uint32_t type, uint32
     uint32_t n = (uint32_t)(BENCH_BYTES / row_bytes / 512 * 512), pieces = n / 512, turn = 0;
     open_problem(&p, type, 16, k, 4, 0, ORDINARY);
     uint8_t *rows = aligned_alloc(4096, (n * row_bytes + 4095) / 4096 * 4096);
-    struct mote_kernel_weight w = {rows, row_bytes, type, n, k, NULL, NULL};
+    struct mote_kernel_weight w = {rows, row_bytes, type, n, k, NULL, NULL, 0};
     for (uint64_t i = 0; i < n * row_bytes; i++)
         rows[i] = (uint8_t)(i * 2654435761 >> 13);
     float *y = malloc(sizeof *y * n * 4);

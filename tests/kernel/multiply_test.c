@@ -188,7 +188,7 @@ static void open_matrix(struct matrix *m, uint32_t type, uint32_t n, uint32_t k,
         for (uint64_t i = (uint64_t)info->bytes - 1; i < n * row_bytes; i += info->bytes)
             if (random_below(500)) data[i] &= 0xbf; /* the exponent's top bit */
     }
-    m->w = (struct mote_kernel_weight){data, row_bytes, type, n, k, NULL, NULL};
+    m->w = (struct mote_kernel_weight){data, row_bytes, type, n, k, NULL, NULL, 0};
     float *x = guard_open(&m->x_guard, (size_t)t * k * sizeof *x);
     for (uint32_t i = 0; i < t * k; i++)
         x[i] = random_float();

@@ -80,12 +80,13 @@ async function build(args: LoadArgs, host: Host, source: Source): Promise<Loaded
     engine.openModel(address, image.size);
     const threads = await starting;
     const shape = { ...plan.shape, workers: threads.length + 1 };
+    // Before the context puts weights into another order.
+    const fingerprint = fingerprintOf(engine.bytes(address, image.size), image.head.length);
     engine.openContext(shape);
     threads.forEach((thread, i) => thread.post({ go: engine.threadStart(i + 1) }));
     const streams = Array.from({ length: image.encoder ? 0 : shape.sessions }, () => engine.newStream());
     const seconds = (performance.now() - started - (reading - network)) / 1000;
     const info = { ...describe(engine, plan, shape, image), loadSeconds: seconds, stored: source instanceof EntrySource ? source.entry.meta.sources.join("\n") : "" };
-    const fingerprint = fingerprintOf(engine.bytes(address, image.size), image.head.length);
     host.progress.at("ready", image.size, image.size);
     return { engine, threads, shape, info, streams, fingerprint };
 }
