@@ -47,6 +47,9 @@ const mote_host *mote_posix_host_get(const struct mote_posix_host *pool) {
     return &pool->host;
 }
 
+/* Bytes asked for at once: runtimes refuse calls that move very many (Wasmtime, more than 128 MB). */
+enum { PIECE = 1 << 24 };
+
 static int read_whole(int fd, struct mote_posix_map *map) {
     struct stat status;
     if (fstat(fd, &status)) return 0;
@@ -60,7 +63,7 @@ static int read_whole(int fd, struct mote_posix_map *map) {
     char *bytes = mote_posix_block_open(n);
     if (!bytes) return 0;
     while (at < n) {
-        ssize_t got = read(fd, bytes + at, n - at);
+        ssize_t got = read(fd, bytes + at, n - at < PIECE ? n - at : PIECE);
         if (got < 0 && errno == EINTR) continue;
         if (got > 0) {
             at += (size_t)got;

@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { file, folder, model, mote } from '../cli/tiny.mjs';
 import { encoder } from '../cli/tiny_encoder.mjs';
@@ -117,16 +118,45 @@ test('what is wrong is said, with the native exit codes', () => {
     }
 });
 
-test('under Wasmtime: the same answer and the same bits', { skip: fs.existsSync(wizer) ? false : 'no wizer for this machine' }, () => {
-    const wasmtime = (...args) => {
-        const result = spawnSync(wizer, ['--allow-wasi', '--inherit-stdio=true', '--inherit-env=true', '--wasm-bulk-memory=true', '--wasm-simd=true',
-            '--mapdir', `/m::${folder}`, path.resolve(build, 'wasi/mote-wizer.wasm'), '-o', file('snapshot.wasm')],
-        { encoding: 'utf8', env: { ...process.env, MOTE_ARGUMENTS: args.join('\n') }, timeout: 120_000 });
-        assert.equal(result.status, 0, result.stderr);
-        assert.match(result.stderr, /^exit 0$/m);
-        return result.stdout;
-    };
+/** The same under Wasmtime; returns its stdout. */
+function wasmtime(...args) {
+    const result = spawnSync(wizer, ['--allow-wasi', '--inherit-stdio=true', '--inherit-env=true', '--wasm-bulk-memory=true', '--wasm-simd=true',
+        '--mapdir', `/m::${folder}`, path.resolve(build, 'wasi/mote-wizer.wasm'), '-o', file('snapshot.wasm')],
+    { encoding: 'utf8', env: { ...process.env, MOTE_ARGUMENTS: args.join('\n') }, timeout: 120_000 });
+    assert.equal(result.status, 0, result.stderr);
+    assert.match(result.stderr, /^exit 0$/m);
+    return result.stdout;
+}
+const hasWasmtime = fs.existsSync(wizer);
+
+test('under Wasmtime: the same answer and the same bits', { skip: hasWasmtime ? false : 'no wizer for this machine' }, () => {
     assert.equal(wasmtime('run', inside(model), '--raw', 'the rain', ...greedy), mote(['run', model, '--raw', 'the rain', ...greedy]).stdout);
     assert.equal(wasmtime('perplexity', inside(model), '-f', '/m/text', '--logits-sha256'),
         mote(['perplexity', model, '-f', file('text'), '--logits-sha256']).stdout);
 });
+
+/** A model of the catalogue, fetched into the user's cache if it is not there, in the folder that is granted. */
+function real(name) {
+    const cache = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'mote/models');
+    const models = process.env.MOTE_MODELS || cache;
+    const pulled = mote(['pull', name], { env: { HOME: os.homedir(), MOTE_MODELS: models } });
+    assert.equal(pulled.code, 0, pulled.stderr);
+    const { models: list } = JSON.parse(fs.readFileSync('share/catalogue.json', 'utf8'));
+    const to = file(`${name}.gguf`);
+    fs.copyFileSync(path.join(models, list.find((m) => m.name === name).file), to);
+    return to;
+}
+
+for (const name of ['stories15m', 'tinyllama']) {
+    test(`real weights: the same bits of ${name}`, () => {
+        const weights = real(name);
+        fs.writeFileSync(file('story'), 'Once upon a time, there was a little girl who had a big dog. '.repeat(3));
+        const measured = (place, file) => ['perplexity', place, '-f', file, '-c', '24', '--logits-sha256'];
+        const native = mote(measured(weights, file('story')));
+        assert.equal(native.code, 0, native.stderr);
+        assert.match(native.stdout, /logits-sha256 [0-9a-f]{64}/);
+        assert.equal(sandboxed(measured(inside(weights), '/m/story')).stdout, native.stdout);
+        if (hasWasmtime) assert.equal(wasmtime(...measured(inside(weights), '/m/story')), native.stdout);
+        fs.rmSync(weights);
+    });
+}

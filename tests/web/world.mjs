@@ -26,8 +26,8 @@ function synth(name, ...options) {
     return path;
 }
 
-/** stories15M, fetched once by `mote pull`. */
-function pull(name) {
+/** A model of the catalogue, fetched once by `mote pull`. */
+export function pull(name) {
     tool('mote', 'pull', name);
     const { models } = JSON.parse(readFileSync(join(root, 'share/catalogue.json'), 'utf8'));
     const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
@@ -71,14 +71,14 @@ export function makeModels() {
     return models;
 }
 
-/** The text that the digests are of, and its tokens by the command. */
-export function reference(model) {
+/** The text that the digests are of, and its tokens (the first n of them) by the command. */
+export function reference(model, n = Infinity) {
     const text = 'Once upon a time, there was a little girl. She had a big dog, and the dog liked to run in the park with Tom. '.repeat(3);
     const file = join(scratch, `${process.pid}.txt`);
     const idsFile = join(scratch, `${process.pid}.ids`);
     writeFileSync(file, text);
     const out = execFileSync(join(build, 'mote'), ['tokenize', model, '--ids', '--special'], { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
-    const ids = out.trim().split(/\s+/).map(Number);
+    const ids = out.trim().split(/\s+/).map(Number).slice(0, n);
     writeFileSync(idsFile, ids.join(' '));
     const digest = /logits-sha256 ([0-9a-f]{64})/.exec(tool('mote', 'perplexity', model, '--ids', idsFile, '-c', '32', '--logits-sha256'))[1];
     rmSync(file);
