@@ -32,6 +32,10 @@ void mote_kernel_product_overlay__avx512(struct mote_kernels *table);
 void mote_kernel_product_overlay__avx512vnni(struct mote_kernels *table);
 void mote_kernel_float_overlay__avx2(struct mote_kernels *table);
 void mote_kernel_float_overlay__avx512(struct mote_kernels *table);
+void mote_kernel_attend_s8_overlay__avx2(struct mote_kernels *table);
+void mote_kernel_attend_s8_overlay__avxvnni(struct mote_kernels *table);
+void mote_kernel_attend_s8_overlay__avx512(struct mote_kernels *table);
+void mote_kernel_attend_s8_overlay__avx512vnni(struct mote_kernels *table);
 
 /* direct */
 void mote_kernel_direct_overlay__avx2(struct mote_kernels *table);
@@ -46,6 +50,8 @@ void mote_kernel_product_overlay__neon(struct mote_kernels *table);
 void mote_kernel_product_overlay__dotprod(struct mote_kernels *table);
 void mote_kernel_product_overlay__i8mm(struct mote_kernels *table);
 void mote_kernel_float_overlay__neon(struct mote_kernels *table);
+void mote_kernel_attend_s8_overlay__neon(struct mote_kernels *table);
+void mote_kernel_attend_s8_overlay__dotprod(struct mote_kernels *table);
 #elif defined(__wasm_simd128__)
 void mote_kernel_product_overlay__simd128(struct mote_kernels *table);  /* quantize, interleave */
 void mote_kernel_multiply_overlay__simd128(struct mote_kernels *table); /* multiply, direct */

@@ -63,25 +63,31 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     mote_kernel_decode_overlay__avx2(table);
     mote_kernel_product_overlay__avx2(table);
     mote_kernel_float_overlay__avx2(table);
+    mote_kernel_attend_s8_overlay__avx2(table);
     mote_kernel_direct_overlay__avx2(table);
     if (cpu & MOTE_CPU_AVXVNNI) {
         mote_kernel_product_overlay__avxvnni(table);
         mote_kernel_direct_overlay__avxvnni(table);
+        mote_kernel_attend_s8_overlay__avxvnni(table);
     }
     if (!(cpu & MOTE_CPU_AVX512)) return;
     mote_kernel_decode_overlay__avx512(table);
     mote_kernel_product_overlay__avx512(table);
     mote_kernel_float_overlay__avx512(table);
+    mote_kernel_attend_s8_overlay__avx512(table);
     if (!(cpu & MOTE_CPU_AVX512VNNI)) return;
     mote_kernel_product_overlay__avx512vnni(table);
     mote_kernel_direct_overlay__avx512vnni(table);
+    mote_kernel_attend_s8_overlay__avx512vnni(table);
 #elif defined(__aarch64__)
     if (!(cpu & MOTE_CPU_NEON)) return;
     mote_kernel_decode_overlay__neon(table);
     mote_kernel_product_overlay__neon(table);
     mote_kernel_float_overlay__neon(table);
+    mote_kernel_attend_s8_overlay__neon(table);
     if (!(cpu & MOTE_CPU_DOTPROD)) return;
     mote_kernel_product_overlay__dotprod(table);
+    mote_kernel_attend_s8_overlay__dotprod(table);
     if (cpu & MOTE_CPU_I8MM) mote_kernel_product_overlay__i8mm(table);
 #elif defined(__wasm_simd128__)
     if (cpu & MOTE_CPU_SIMD128) overlay_wasm(table, (cpu & MOTE_CPU_RELAXED) != 0);

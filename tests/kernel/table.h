@@ -17,6 +17,14 @@
 #define HAS_SCALE       0
 #include "kernel/float_lanes.h"
 
+static inline ivec dot_four(ivec sum, ivec seven, ivec bytes) {
+    for (int shift = 0; shift < 32; shift += 8)
+        sum += (seven >> shift & 255) * (bytes << (24 - shift) >> 24);
+    return sum;
+}
+
+#include "kernel/attend_s8_lanes.h"
+
 /* What is compared with the reference: every subset of features, and the generic vectors (cpu GENERIC). */
 enum { GENERIC = 0x80000000u };
 
@@ -34,7 +42,10 @@ static int next_table(struct mote_kernels *table, uint32_t *cpu, int *state) {
         return 0;
     }
     mote_kernel_select(table, *cpu == GENERIC ? 0 : *cpu);
-    if (*cpu == GENERIC) overlay(table);
+    if (*cpu == GENERIC) {
+        overlay(table);
+        overlay_s8(table);
+    }
     return 1;
 }
 #define FOR_EACH_TABLE(table, cpu)                                                                           \
