@@ -121,6 +121,18 @@ INLINE void score(mote_kv_type type, int n_rows, int n_vecs, int n_sides,
     }
 }
 
+/* ---- softmax ---- */
+
+/* One copy for all types. */
+static __attribute__((noinline)) void soften(int n_rows, uint32_t n_pages, uint32_t n_positions,
+                                             float (*p)[SPAN], float *sum, float *max, float (*keep)[TILE]) {
+    if (n_rows == TILE) soften_tile(TILE, n_pages, n_positions, p, sum, max, keep);
+    if (TILE > FOUR && n_rows == 4) soften_tile(4, n_pages, n_positions, p, sum, max, keep);
+    if (n_rows == 3) soften_tile(3, n_pages, n_positions, p, sum, max, keep);
+    if (n_rows == 2) soften_tile(2, n_pages, n_positions, p, sum, max, keep);
+    if (n_rows == 1) soften_tile(1, n_pages, n_positions, p, sum, max, keep);
+}
+
 /* ---- values ---- */
 
 /* Elements [at, at + n_vecs vectors) of the values of n_rows queries. */

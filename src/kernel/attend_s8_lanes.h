@@ -98,12 +98,12 @@ INLINE iquad tops_of(int n_rows, const float *x, uint64_t stride, uint32_t n) {
 }
 
 /* Sixteen quanta of x [n] from `at` on, which are also added to sum. */
-INLINE chunk quanta(const float *x, uint32_t at, uint32_t n, float inverse, ivec *sum) {
+INLINE chunk quanta(const float *x, uint32_t at, uint32_t n, float inverse, uvec *sum) {
     ivec q[PARTS];
     UNROLL
     for (int i = 0; i < PARTS; i++) {
         q[i] = (ivec)(load_rest(x, at + (uint32_t)i * WIDTH, n) * inverse + SHIFTED);
-        *sum += q[i] - (ivec)splat(SHIFTED);
+        *sum += (uvec)q[i] - (uvec)splat(SHIFTED);
     }
     return low_bytes(q);
 }
@@ -161,7 +161,7 @@ INLINE void keep_tile(int n_rows, const float *key, const float *value, uint64_t
     quad by_key, by_value;
     quad key_scale = scales_of(tops_of(n_rows, key, stride, head_dim), 127, &by_key);
     quad value_scale = scales_of(tops_of(n_rows, value, stride, head_dim), 127, &by_value);
-    ivec sum[4] = {0}, unused = {0};
+    uvec sum[4] = {0}, unused = {0};
     for (uint32_t e = 0; e < head_dim; e += LANES) {
         chunk keys[4], values[4];
         UNROLL
@@ -174,11 +174,11 @@ INLINE void keep_tile(int n_rows, const float *key, const float *value, uint64_t
     }
     int32_t starts[4];
     for (int r = 0; r < n_rows; r++) {
-        int32_t lane[WIDTH], total = 0;
+        uint32_t lane[WIDTH], total = 0; /* which may be anything where the scale is no number */
         memcpy(lane, &sum[r], sizeof lane);
         for (int i = 0; i < WIDTH; i++)
             total += lane[i];
-        starts[r] = -64 * total;
+        starts[r] = (int32_t)(0 - 64 * total);
     }
     memcpy(s->key_starts + at, starts, (size_t)n_rows * sizeof *starts);
     memcpy(s->key_scales + at, &key_scale, (size_t)n_rows * sizeof(float));
@@ -204,7 +204,7 @@ static void ask_s8(const struct mote_kernel_attention *a, uint32_t i, const floa
     uint32_t padded = (a->head_dim + LANES - 1) / LANES * LANES;
     uint8_t *to = mote_kernel_query_s8(a, i);
     quad inverse, d = scales_of(tops_of(1, query, 0, a->head_dim), 63, &inverse) * a->scale;
-    ivec unused = {0};
+    uvec unused = {0};
     for (uint32_t e = 0; e < padded; e += LANES) {
         chunk q = quanta(query, e, a->head_dim, inverse[0], &unused) + 64;
         memcpy(to + e, &q, sizeof q);
@@ -315,7 +315,7 @@ INLINE void weigh(int n_rows, const struct span_s8 *s, float (*p)[SPAN], uint8_t
 
 /* Elements [at, at + n_vecs vectors) of the values of n_rows queries. */
 INLINE void add_values_s8(int n_rows, int n_vecs, const struct span_s8 *s, const uint8_t (*u)[SPAN],
-                          const float *d, const float *keep, uint32_t at, float *value, uint64_t stride) {
+                          const float *d, const float *keep, uint32_t at, float *value) {
     for (uint32_t b = 0; b < s->n_pages; b++, d += TILE, keep += TILE) {
         uint32_t n = s->n_positions - b * PAGE < PAGE ? s->n_positions - b * PAGE : PAGE;
         const int8_t *values = s->values[b] + (uint64_t)at * 4;
@@ -336,7 +336,7 @@ INLINE void add_values_s8(int n_rows, int n_vecs, const struct span_s8 *s, const
         for (int r = 0; r < n_rows; r++) {
             UNROLL
             for (int j = 0; j < n_vecs; j++) {
-                float *to = value + r * stride + at + j * WIDTH;
+                float *to = value + (uint64_t)r * s->padded + at + j * WIDTH;
                 vec products = __builtin_convertvector(sum[r][j], vec) * d[r];
                 store_floats(to, load_floats(to, WIDTH) * keep[r] + products, WIDTH);
             }
@@ -344,59 +344,101 @@ INLINE void add_values_s8(int n_rows, int n_vecs, const struct span_s8 *s, const
     }
 }
 
-/* ---- a tile ---- */
-
-/* Scores of n_rows queries, in which a page alone takes as many registers as two. */
-INLINE void score_tile_s8(int n_rows, const struct mote_kernel_attention *a, uint32_t i,
-                          const struct span_s8 *s, float (*p)[SPAN]) {
-    const int four = n_rows < FOUR ? n_rows : FOUR;
-    for (uint32_t first = 0; first < s->n_pages; first += SIDE) {
-        if (SIDE == 2 && s->n_pages == 1) {
-            UNROLL
-            for (int r = 0; r < n_rows; r += FOUR)
-                score_s8(four, VECS / 2, 1, a, i + (uint32_t)r, s, 0, 0, p + r);
-            return;
-        }
-        for (uint32_t t = 0; t < PAGE; t += VECS / SIDE * WIDTH)
-            UNROLL
-        for (int r = 0; r < n_rows; r += FOUR)
-            score_s8(four, VECS, SIDE, a, i + (uint32_t)r, s, first, t, p + r);
-    }
+static __attribute__((noinline)) void values_four(const struct span_s8 *s, const uint8_t (*u)[SPAN],
+                                                  const float *d, const float *keep, uint32_t at,
+                                                  float *value) {
+    add_values_s8(FOUR, VECS, s, u, d, keep, at, value);
 }
 
-/* Queries [i, i + n_rows) over the pages. */
+/* ---- a tile ---- */
+
+/* Loops that need all registers are functions of their own: among others gcc would not leave them theirs. */
+static __attribute__((noinline)) void score_both(const struct mote_kernel_attention *a, uint32_t i,
+                                                 const struct span_s8 *s, uint32_t first, uint32_t t,
+                                                 float (*p)[SPAN]) {
+    score_s8(FOUR, VECS, SIDE, a, i, s, first, t, p);
+}
+
+static __attribute__((noinline)) void score_half(const struct mote_kernel_attention *a, uint32_t i,
+                                                 const struct span_s8 *s, float (*p)[SPAN]) {
+    score_s8(FOUR, VECS / 2, 1, a, i, s, 0, 0, p);
+}
+
+/* Scores of four queries, in which a page alone may take half of the registers that two do. */
+INLINE void score_four(const struct mote_kernel_attention *a, uint32_t i, const struct span_s8 *s,
+                       float (*p)[SPAN]) {
+    if (SIDE == 2 && s->n_pages == 1) {
+        score_half(a, i, s, p);
+        return;
+    }
+    for (uint32_t first = 0; first < s->n_pages; first += SIDE)
+        for (uint32_t t = 0; t < PAGE; t += VECS / SIDE * WIDTH)
+            score_both(a, i, s, first, t, p);
+}
+
+/* Queries [i, i + n_rows), 4 or TILE, over the pages. */
 INLINE void attend_tile_s8(int n_rows, const struct mote_kernel_attention *a, uint32_t i,
                            const struct span_s8 *s) {
-    const int four = n_rows < FOUR ? n_rows : FOUR;
     float p[TILE][SPAN], keep[TOGETHER][TILE], d[TOGETHER][TILE];
     float *value = a->value + (uint64_t)i * s->padded;
     uint8_t u[TILE][SPAN];
     const uint8_t(*weights)[SPAN] = (const uint8_t(*)[SPAN])u;
     uint32_t at = 0;
-    score_tile_s8(n_rows, a, i, s, p);
+    for (int r = 0; r < n_rows; r += FOUR)
+        score_four(a, i + (uint32_t)r, s, p + r);
     for (int r = 0; r < n_rows; r++)
         for (uint32_t t = s->n_positions; t < s->n_pages * PAGE; t++)
             p[r][t] = -__builtin_inff();
     for (int r = 0; r < n_rows && mote_kernel_is_near(a); r++)
         mote_kernel_hide(a, i + (uint32_t)r, 0, s->n_positions, p[r]);
-    soften(n_rows, s->n_pages, s->n_positions, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
+    soften_tile(n_rows, s->n_pages, s->n_positions, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
     weigh(n_rows, s, p, u, d);
-    for (; at + VECS * WIDTH <= s->padded; at += VECS * WIDTH) {
-        UNROLL
+    for (; at + VECS * WIDTH <= s->padded; at += VECS * WIDTH)
         for (int r = 0; r < n_rows; r += FOUR)
-            add_values_s8(four, VECS, s, weights + r, d[0] + r, keep[0] + r, at,
-                          value + (uint64_t)r * s->padded, s->padded);
-    }
+            values_four(s, weights + r, d[0] + r, keep[0] + r, at, value + (uint64_t)r * s->padded);
     if (VECS > 2 && at + 2 * WIDTH <= s->padded) {
-        add_values_s8(n_rows, 2, s, weights, d[0], keep[0], at, value, s->padded);
+        add_values_s8(n_rows, 2, s, weights, d[0], keep[0], at, value);
         at += 2 * WIDTH;
     }
-    if (at < s->padded) add_values_s8(n_rows, 1, s, weights, d[0], keep[0], at, value, s->padded);
+    if (at < s->padded) add_values_s8(n_rows, 1, s, weights, d[0], keep[0], at, value);
+}
+
+static __attribute__((noinline)) void attend_four(const struct mote_kernel_attention *a, uint32_t i,
+                                                  const struct span_s8 *s) {
+    attend_tile_s8(FOUR, a, i, s);
+}
+
+/* Fewer than four queries are four, of which the others are the first once more: what they have lies in the working
+ * memory meanwhile. */
+static void attend_rest(const struct mote_kernel_attention *a, uint32_t i, uint32_t n,
+                        const struct span_s8 *s) {
+    struct mote_kernel_attention four = *a;
+    uint32_t position[FOUR] = {0};
+    float max[FOUR];
+    four.query = a->page;
+    four.value = four.query + (uint64_t)FOUR * s->padded;
+    four.sum = four.value + (uint64_t)FOUR * s->padded;
+    four.max = max;
+    four.position = position;
+    for (uint32_t r = 0; r < FOUR; r++) {
+        uint64_t from = r < n ? i + r : i;
+        memcpy(four.query + r * s->padded, a->query + from * s->padded, s->padded * sizeof(float));
+        memcpy(four.value + r * s->padded, a->value + from * s->padded, s->padded * sizeof(float));
+        memcpy(four.sum + r * LANES, a->sum + from * LANES, LANES * sizeof(float));
+        max[r] = a->max[from];
+        if (mote_kernel_is_near(a)) position[r] = a->position[from];
+    }
+    attend_four(&four, 0, s);
+    memcpy(a->value + (uint64_t)i * s->padded, four.value, (uint64_t)n * s->padded * sizeof(float));
+    memcpy(a->sum + (uint64_t)i * LANES, four.sum, (uint64_t)n * LANES * sizeof(float));
+    memcpy(a->max + i, max, n * sizeof(float));
 }
 
 static void attend_s8(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                       const void *const *pages, uint32_t n_positions) {
-    struct span_s8 s = {.n_pages = (n_positions + PAGE - 1) / PAGE, .n_positions = n_positions};
+    struct span_s8 s;
+    s.n_pages = (n_positions + PAGE - 1) / PAGE;
+    s.n_positions = n_positions;
     uint32_t i = first, end = first + n;
     for (uint32_t b = 0; b < s.n_pages; b++) {
         struct mote_kernel_page_s8 page = mote_kernel_page_open_s8(pages[b], a->head_dim);
@@ -405,17 +447,17 @@ static void attend_s8(const struct mote_kernel_attention *a, uint32_t first, uin
         s.values[b] = page.values;
         s.key_scales[b] = page.key_scales;
         s.key_starts[b] = page.key_starts;
-        memcpy(s.value_scales + b * PAGE, page.value_scales, n_seen * sizeof(float));
+        memcpy(s.value_scales + b * PAGE, page.value_scales, PAGE * sizeof(float));
+        for (uint32_t j = n_seen; j < PAGE; j++)
+            s.value_scales[b * PAGE + j] = 0;
         s.fours = page.fours;
         s.padded = page.padded;
     }
     for (; TILE > FOUR && i + TILE <= end; i += TILE)
         attend_tile_s8(TILE, a, i, &s);
     for (; i + FOUR <= end; i += FOUR)
-        attend_tile_s8(FOUR, a, i, &s);
-    if (end - i == 3) attend_tile_s8(3, a, i, &s);
-    if (end - i == 2) attend_tile_s8(2, a, i, &s);
-    if (end - i == 1) attend_tile_s8(1, a, i, &s);
+        attend_four(a, i, &s);
+    if (i < end) attend_rest(a, i, end - i, &s);
 }
 
 static void overlay_s8(struct mote_kernels *table) {

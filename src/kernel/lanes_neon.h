@@ -60,7 +60,9 @@ static inline int32x4_t most_four(int32x4_t a, int32x4_t b) {
     return vmaxq_s32(a, b);
 }
 
-static inline int8x16_t low_bytes(const int32x4_t *x) {
+typedef int32_t ivec __attribute__((vector_size(16)));
+
+static inline int8x16_t low_bytes(const ivec *x) {
     int16x8_t low = vcombine_s16(vmovn_s32(x[0]), vmovn_s32(x[1]));
     int16x8_t high = vcombine_s16(vmovn_s32(x[2]), vmovn_s32(x[3]));
     return vcombine_s8(vmovn_s16(low), vmovn_s16(high));

@@ -18,9 +18,10 @@
 #include "kernel/float_lanes.h"
 
 static inline ivec dot_four(ivec sum, ivec seven, ivec bytes) {
+    uvec total = (uvec)sum; /* of positions not seen it may be anything */
     for (int shift = 0; shift < 32; shift += 8)
-        sum += (seven >> shift & 255) * (bytes << (24 - shift) >> 24);
-    return sum;
+        total += ((uvec)seven >> shift & 255) * (uvec)((ivec)((uvec)bytes << (24 - shift)) >> 24);
+    return (ivec)total;
 }
 
 #include "kernel/attend_s8_lanes.h"
