@@ -40,7 +40,7 @@ static void add_product(const struct mote_kernels *kernels, const struct mote_ba
     for (uint32_t t = 0; t < T; t++)
         kernels->quantize(x + t * K, K, q + t * K, scale + t * K / 32, sum + t * K / 16);
     struct mote_kernel_weight w = {data, row_bytes, type, N, K, NULL, NULL, 0};
-    struct mote_kernel_input input = {x, K, {q, scale, sum}};
+    struct mote_kernel_input input = {x, K, {q, scale, sum, NULL}};
     mote_kernel_matmul(kernels, &w, 0, N, &input, T, y, N, work);
     mote_kernel_row(kernels, &w, N / 2, row, work);
     add_floats(y, T * N);

@@ -503,7 +503,8 @@ static void agrees_with_the_mathematics(void **state) {
     make_sequences();
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct world w;
-        double tolerance = kinds[k].quantized ? 0.06 : 2e-5;
+        /* int8 throughout: matrices, activations, keys, values, weights, and queries of seven bits; 0.061 at worst */
+        double tolerance = kinds[k].quantized ? 0.075 : 2e-5;
         open_world(&w, &kinds[k], &lonely);
         for (size_t i = 0; i < 12; i++) {
             static float got[LONGEST * D], labels[LONGEST * LABELS];
