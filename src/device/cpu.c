@@ -678,7 +678,7 @@ static void bundle(void *argument, uint32_t i, uint32_t worker) {
     const struct bundling *b = argument;
     const struct mote_kernel_weight *w = b->weight;
     uint8_t *rows = (uint8_t *)(uintptr_t)w->data + i * MOTE_KERNEL_ROWS * w->row_bytes;
-    mote_kernel_bundle_make(w->type, w->k, rows, b->device->work + worker * b->device->work_bytes);
+    mote_kernel_bundle_make(w->type, w->k, b->device->kernels.bundle_flip, rows, b->device->work + worker * b->device->work_bytes);
 }
 
 void mote_device_cpu_bundle(struct mote_device_cpu *device, struct mote_kernel_weight *w) {

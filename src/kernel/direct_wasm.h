@@ -116,57 +116,6 @@ INLINE vector add_scaled(vector acc, vector sum, vector scale, vector d) {
     return wasm_f32x4_add(acc, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum), wasm_f32x4_mul(scale, d)));
 }
 
-/* In a lane, or in two together, there is −8 · Σx of 32 and the Σ w·x of eight or sixteen of these: 32512 at most, so
- * sums fit 16 bits on their way to one number. */
-PART vector rows_q4_0(struct rows rows, uint32_t k, const struct column *x, const struct book *book) {
-    (void)book;
-    const struct ordinary_halves halves = load_ordinary_constants();
-    const struct masks *m = opaque(&mask_constants);
-    const vector nibbles = load(m->nibbles), ones = load(m->ones), minus_eight = load(m->minus_eight);
-    const int8_t *q = x->q;
-    const float *d = x->d;
-    const int16_t *total = x->sum;
-    vector acc = splat(0);
-    ROLLED
-    for (; k; k -= 32, rows.p += 18, q += 32, total += 2, d++) {
-        fetch(&rows, 4 * 18);
-        vector low = load(q), high = load(q + 16), sum[4];
-        vector start = wasm_i32x4_dot_i16x8(load_splat(total), minus_eight);
-        UNROLL
-        for (unsigned r = 0; r < 4; r++) {
-            vector w = load(rows.p + r * rows.row_bytes + 2);
-            sum[r] = dots(dots(start, wasm_v128_and(w, nibbles), low),
-                          wasm_v128_and(wasm_u16x8_shr(w, 4), nibbles), high);
-        }
-        vector two = pairs(sum[0], sum[1], ones), scale = load_halves(rows.p, rows.row_bytes, nibbles);
-        acc = add_scaled(acc, pairs(two, pairs(sum[2], sum[3], ones), ones),
-                         float_from_ordinary_half(scale, &halves), load_splat(d));
-    }
-    return acc;
-}
-
-PART vector rows_q8_0(struct rows rows, uint32_t k, const struct column *x, const struct book *book) {
-    (void)book;
-    const struct halves halves = load_halves_constants();
-    const int8_t *q = x->q;
-    const float *d = x->d;
-    vector acc = splat(0);
-    ROLLED
-    for (; k; k -= 32, rows.p += 34, q += 32, d++) {
-        fetch(&rows, 4 * 34);
-        struct signless low = signless(load(q)), high = signless(load(q + 16));
-        vector start = wasm_i32x4_neg(negative_sums(negative_sums(splat(0), low), high)), sum[4];
-        UNROLL
-        for (unsigned r = 0; r < 4; r++) {
-            const uint8_t *w = rows.p + r * rows.row_bytes + 2;
-            sum[r] = dots_signed(dots_signed(start, load(w), low), load(w + 16), high);
-        }
-        acc = add_scaled(acc, across(sum[0], sum[1], sum[2], sum[3]),
-                         load_scales(rows.p, rows.row_bytes, &halves), load_splat(d));
-    }
-    return acc;
-}
-
 /* ---- superblocks ---- */
 
 PART vector rows_q4_k(struct rows rows, uint32_t k, const struct column *x, const struct book *book) {
@@ -347,20 +296,19 @@ PART vector rows_iq2_xxs(struct rows rows, uint32_t k, const struct column *x, c
 #else
 #define SOME_TOGETHER 0
 #endif
+#include "kernel/bundle_wasm.h"
 
 SMALL void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_rows,
                   const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride) {
     struct book book;
     const uint8_t *rows = w->data + row0 * w->row_bytes;
-    four_rows *products = w->type == MOTE_TYPE_Q4_0   ? rows_q4_0
-                          : w->type == MOTE_TYPE_Q8_0 ? rows_q8_0
-                          : w->type == MOTE_TYPE_Q4_K ? rows_q4_k
+    four_rows *products = w->type == MOTE_TYPE_Q4_K   ? rows_q4_k
                           : w->type == MOTE_TYPE_Q6_K ? rows_q6_k
                                                       : rows_iq2_xxs;
 #if SOME_TOGETHER
     struct mote_kernel_x8 rest = *x;
     x = &rest;
-    while (n_columns > 2 && products != rows_iq2_xxs && products != rows_q8_0) {
+    while (n_columns > 2 && products != rows_iq2_xxs) {
         uint32_t some = n_columns < MOTE_KERNEL_DIRECT ? n_columns : MOTE_KERNEL_DIRECT;
         direct_together(w, row0, n_rows, &rest, some, y, y_stride);
         rest.q += (uint64_t)some * w->k;
@@ -386,8 +334,17 @@ SMALL void direct(const struct mote_kernel_weight *w, uint32_t row0, uint32_t n_
 }
 
 static void overlay_direct(struct mote_kernels *table) {
-    table->direct[MOTE_TYPE_Q4_0] = direct;
-    table->direct[MOTE_TYPE_Q8_0] = direct;
+    table->direct[MOTE_TYPE_Q4_0] = direct_bundles;
+    table->direct[MOTE_TYPE_Q8_0] = direct_bundles;
+    table->fill[MOTE_TYPE_Q4_0] = fill_bundle_q4;
+    table->fill[MOTE_TYPE_Q8_0] = fill_bundle_q8;
+    table->bundle_flip = 128;
+    table->bundle_fill_from = 3;
+#if RELAXED
+    if (engine_of() == SIGNED) table->bundle_flip = 0;
+    if (SOME_TOGETHER && engine_of() != SATURATING) table->bundle_fill_from = BESIDE_MOST + 1;
+#endif
+    table->bundles = (uint64_t)1 << MOTE_TYPE_Q4_0 | (uint64_t)1 << MOTE_TYPE_Q8_0;
     table->direct[MOTE_TYPE_Q4_K] = direct;
     table->direct[MOTE_TYPE_Q6_K] = direct;
     table->direct[MOTE_TYPE_IQ2_XXS] = direct;

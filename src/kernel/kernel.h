@@ -242,8 +242,11 @@ struct mote_kernels {
     mote_kernel_multiply *multiply;
     mote_kernel_multiply_packed *multiply_packed;
     mote_kernel_direct *direct[MOTE_BASE_TYPE_END]; /* NULL: by panel */
-    uint64_t
-        bundles; /* a bit for each type of which direct and fill take rows as bundles (bundle.h), and only so */
+    /* BUNDLES (bundle.h): a bit for each type of which direct and fill take rows so, and only so; so many columns a panel
+     * beats direct then; and what flips the bytes of Q8_0: 128 where they are taken as q + 128, else 0. */
+    uint64_t bundles;
+    uint32_t bundle_fill_from;
+    uint8_t bundle_flip;
     mote_kernel_dot *dot_f32, *dot_f16, *dot_bf16;
     /* y [D] = x · r · weight, r = 1 / sqrt(Σx² / n + eps), Σx² by lanes and tree; / and sqrt are IEEE. y may
      * alias x. */

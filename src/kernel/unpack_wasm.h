@@ -149,26 +149,6 @@ SMALL void fill_field(const struct field *field, const uint8_t *p, size_t row_by
     }
 }
 
-/* Blocks of 32 values, of four bits or of eight. */
-SMALL void fill_four_32(int wide, struct strip s, uint32_t k) {
-    static const uint32_t constants[2][2] = {{0x0f0f0f0f, 0}, {0xffffffff, 0x80808080}};
-    const uint32_t *c = opaque(constants[wide]);
-    const vector mask = load_splat(c), offset = load_splat(c + 1);
-    for (; k; k -= 32, s.p += wide ? 34 : 18, s.scale += APART) {
-        vector v[4];
-        *s.scale = few_scales(s.p, s.row_bytes);
-        ROLLED
-        for (uint32_t half = 0; half < 2; half++, s.q += 256) {
-            if (wide || !half) turn_rows_here(s.p + 2 + 16 * half, s.row_bytes, v);
-            UNROLL
-            for (int i = 0; i < 4; i++) {
-                store(s.q + 64 * i, wasm_v128_xor(wasm_v128_and(v[i], mask), offset));
-                v[i] = wasm_u16x8_shr(v[i], 4);
-            }
-        }
-    }
-}
-
 SMALL void fill_four_k(const struct superblock_type *type, struct strip s, uint32_t k) {
     uint32_t groups = type->group16 ? 16 : 8;
     for (; k; k -= 256, s.scale += groups * APART, s.min += groups * APART, s.p += type->bytes, s.q += 4096) {
@@ -187,18 +167,11 @@ SMALL void fill(const struct superblock_type *type, const uint8_t *rows, uint64_
     touch(rows, (uint32_t)(MOTE_KERNEL_ROWS * row_bytes));
     ROLLED
     for (int i = 0; i < APART; i++, s.p += 4 * row_bytes, s.q += 16, s.scale++, s.min++) {
-        if (type->low.n)
-            fill_four_k(type, s, k);
-        else
-            fill_four_32(type->bytes == 34, s, k);
+        fill_four_k(type, s, k);
     }
 }
 
-static const struct superblock_type fields_q4_0 = {.bytes = 18}, fields_q8_0 = {.bytes = 34};
-
 #define FILL_LIST(X)                                                                                         \
-    X(Q4_0, q4_0, fields_q4_0)                                                                               \
-    X(Q8_0, q8_0, fields_q8_0)                                                                               \
     X(Q4_K, q4_k, mote_kernel_fields_q4_k)                                                                   \
     X(Q5_K, q5_k, mote_kernel_fields_q5_k)                                                                   \
     X(Q6_K, q6_k, mote_kernel_fields_q6_k)
