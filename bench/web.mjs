@@ -258,8 +258,8 @@ function plan() {
         { run: starts, labels: ['script, module and a tiny model ready, warm cache', `135m Q8_0, first token after a snapshot of ${SNAPSHOT}`, 'stories15M, first token from storage'] },
         ...['135m Q8_0', '1b Q8_0', '1b Q4_K_M', '1b Q4_0', 'TinyLlama IQ2_XXS'].flatMap((name) => counts.map((threads) => {
             const label = `${name}, ${threads} thr`;
-            const alone = threads > 1 ? [] : [`${label}, batch 4 decode ${DECODE}`, `${label}, memory beside file and context`];
-            return { run: speeds, name, threads, more: threads > 1 || !quick.includes(name), labels: [`${label}, prompt ${PROMPT}`, `${label}, decode ${DECODE}`, ...alone] };
+            const alone = threads > 1 ? [] : [`${label}, memory beside file and context`];
+            return { run: speeds, name, threads, more: threads > 1 || !quick.includes(name), labels: [`${label}, prompt ${PROMPT}`, `${label}, decode ${DECODE}`, `${label}, batch 4 decode ${DECODE}`, ...alone] };
         })),
     ];
 }

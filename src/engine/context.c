@@ -115,18 +115,24 @@ mote_status mote_context_open(const mote_model *model, const mote_context_option
 #if !defined(MOTE_NO_DECODERS)
 
 /* The bytes and views that a model was given as constants are its caller's, who asks for this. */
-void mote_context_arrange(mote_context *context) {
+static void arrange(struct mote_context *context, struct mote_kernel_weight *slots, uint32_t n) {
     struct mote_model *model = (struct mote_model *)(uintptr_t)context->model;
-    struct mote_kernel_weight *slot = model->weights.slot;
+    for (uint32_t i = 0; i < n; i++) {
+        mote_device_cpu_bundle(&context->device, &slots[i]);
+        model->is_arranged |= slots[i].n_bundled > 0;
+    }
+}
+
+void mote_context_arrange(mote_context *context) {
+    const struct mote_model *model = context->model;
+    struct mote_kernel_weight *slot = (struct mote_kernel_weight *)(uintptr_t)model->weights.slot;
     const int tied = slot[MOTE_MODEL_OUTPUT].data == slot[MOTE_MODEL_EMBED].data;
     if (mote_model_is_encoder(&model->config)) return; /* whose weights are packed */
-    for (uint32_t i = 0; i < MOTE_MODEL_SLOTS; i++)
-        if (i != MOTE_MODEL_OUTPUT || !tied) mote_device_cpu_bundle(&context->device, &slot[i]);
+    arrange(context, &slot[MOTE_MODEL_EMBED], 1);
     if (tied) slot[MOTE_MODEL_OUTPUT] = slot[MOTE_MODEL_EMBED];
+    arrange(context, slot, MOTE_MODEL_SLOTS);
     for (uint32_t layer = 0; layer < model->config.n_layers; layer++)
-        for (uint32_t i = 0; i < MOTE_MODEL_LAYER_SLOTS; i++)
-            mote_device_cpu_bundle(&context->device, &model->weights.layers[layer].slot[i]);
-    model->is_arranged = 1;
+        arrange(context, model->weights.layers[layer].slot, MOTE_MODEL_LAYER_SLOTS);
 }
 
 #endif

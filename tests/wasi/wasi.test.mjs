@@ -51,6 +51,22 @@ test('it answers as the native command does', () => {
     assert.equal(sandboxed(['run', inside(model), ...seeded]).stdout, mote(['run', model, ...seeded]).stdout);
 });
 
+// Matrices are wide enough here that they are put into another order (kernel/bundle.h).
+for (const [type, more] of [['Q8_0', []], ['Q4_0', ['--tied']], ['Q4_K_M', ['--tied']], ['Q6_K', ['--untied']]])
+    test(`the same bits of weights in the order of products: ${type}`, () => {
+        const wide = file(`wide-${type}.gguf`);
+        const made = spawnSync(path.join(build, 'mote-synth'), ['--type', type, ...more, '--heads', '4/2', '-o', wide], { encoding: 'utf8' });
+        assert.equal(made.status, 0, made.stderr);
+        for (const rows of ['1', '3', '128']) {
+            const ask = ['-f', file('text'), '-c', '100', '--rows', rows, '--logits-sha256'];
+            const native = mote(['perplexity', wide, ...ask]);
+            const here = sandboxed(['perplexity', inside(wide), ...ask.with(1, '/m/text')]);
+            assert.equal(here.code, 0, here.stderr);
+            assert.match(here.stdout, /logits-sha256 [0-9a-f]{64}/);
+            assert.equal(here.stdout, native.stdout, `${rows} rows`);
+        }
+    });
+
 test('the same bits', () => {
     for (const more of [[], ['--kv', 'q8_0'], ['--rows', '7'], ['--cpu', 'scalar']]) {
         const native = mote(['perplexity', model, '-f', file('text'), '--logits-sha256', ...more.filter((x) => x)]);
