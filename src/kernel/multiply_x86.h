@@ -21,6 +21,11 @@
  * WIDTH groups at a time, and serves all strips: for as many columns at a time as there is room for, or, of rows
  * so long that this would be few, for each tile anew.
  *
+ * Packed panels take the same tile, with a scale of weights for each two or so blocks of 64:
+ *
+ *     for each block:  part[c] += float(idot[c]) · d[c]                  idot[c] from its start on, as above
+ *     for each span:   acc[c] += part[c] · scale
+ *
  * NARROW sums: two products of a weight of at most 2·offset are 2 · 2·offset · 127 at most, and 64 / offset
  * of such pairs do not leave 16 bits (32512). So Q4_0, of offset 8, is widened to 32 bits once a group of 32.
  * Types with a min have q of five bits, which is widened twice, or of four, where a block has no more than
@@ -34,9 +39,9 @@
 MOTE_BASE_TYPE_LIST(ONE_CORRECTION)
 #undef ONE_CORRECTION
 
-enum { VECTORS = 2, WIDEST = 4 };   /* of a tile: vectors of rows, columns */
-enum { ROOM = 4096 };               /* groups of columns that are prepared at a time */
-enum { LINE = 64, MOST_LINES = 8 }; /* bytes of a line of the cache, and of these, how many a group fetches */
+enum { VECTORS = 2, WIDEST = 4 }; /* of a tile: vectors of rows, columns */
+enum { ROOM = 4096 };             /* groups of columns that are prepared at a time */
+enum { LINE = 64 };               /* bytes of a line of the cache */
 
 INLINE int32_t four_values(const int8_t *x) {
     int32_t value;
@@ -47,17 +52,17 @@ INLINE int32_t four_values(const int8_t *x) {
 /* What is known about a type when the code is compiled: one copy of the code for each shape, so that nothing
  * is decided inside the loops. */
 struct shape {
-    uint32_t group;
+    uint32_t group; /* of packed panels a block, or what a row ends with */
     uint32_t steps; /* dot() may be called this often before its sum leaves its lane */
     int has_min, as_signed;
 };
 
 /* Two vectors of rows. */
 struct rows {
-    const uint8_t *q[VECTORS]; /* [K/4] 64 bytes apart */
-    const float *scale[VECTORS], *min[VECTORS], *bias[VECTORS];
-    uintptr_t ahead, end; /* what to fetch meanwhile */
-    uint32_t lines;       /* of it in each group */
+    const uint8_t *q[VECTORS];                                  /* [K/4] 64 bytes apart */
+    const float *scale[VECTORS], *min[VECTORS], *bias[VECTORS]; /* a bias where panels are packed */
+    uintptr_t ahead, end;                                       /* what to fetch meanwhile */
+    uint32_t lines;                                             /* of it in each group */
 };
 
 /* What columns bring to each of their groups besides values and scales. */
@@ -184,8 +189,75 @@ INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t 
     UNROLL
     for (int c = 0; c < n; c++)
         UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        store_floats(y[v] + (column + (uint64_t)c) * y_stride, acc[c][v]);
+    return rows.ahead;
+}
+
+/* part += a block of columns whose values are k apart, their scales and starts `stride`. */
+INLINE void add_block(floats part[][VECTORS], struct rows *rows, const int8_t *values, uint32_t k,
+                      const float *d, const int32_t *start, uint64_t stride, struct shape shape,
+                      const int n) {
+    ints idot[WIDEST][VECTORS];
+    UNROLL
+    for (int c = 0; c < n; c++)
+        UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        idot[c][v] = splat_int(shape.as_signed ? 0 : start[(unsigned)c * stride]);
+    group_dots(idot, rows, values, k, shape, n);
+    rows->ahead += LINE * rows->lines;
+    UNROLL
     for (int v = 0; v < VECTORS; v++) {
-        if (rows.bias[0]) acc[c][v] = plus(acc[c][v], load_floats(rows.bias[v]));
+        UNROLL
+        for (int c = 0; c < n; c++)
+            part[c][v] = plus(part[c][v], mul(to_float(idot[c][v]), splat_float(d[(unsigned)c * stride])));
+        rows->q[v] += 16 * shape.group;
+    }
+}
+
+/* tile() of packed panels. */
+INLINE uintptr_t packed_tile(struct rows rows, uint32_t k, struct shape shape, const struct mote_kernel_x8 *x,
+                             uint32_t column, const int n, float *const y[VECTORS], uint64_t y_stride) {
+    enum { BLOCK = MOTE_KERNEL_WIDE_BLOCK, SPAN = MOTE_KERNEL_WIDE_SPAN };
+    uint64_t n_blocks = (k + BLOCK - 1) / BLOCK;
+    const int8_t *values = x->q + (uint64_t)column * k;
+    const float *d = x->scale + column * n_blocks;
+    const int32_t *start = x->start + column * n_blocks;
+    floats acc[WIDEST][VECTORS], part[WIDEST][VECTORS];
+    UNROLL
+    for (int c = 0; c < n; c++)
+        UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        acc[c][v] = splat_float(0);
+    for (uint32_t left = k; left;) {
+        uint32_t end = left < SPAN ? 0 : left - SPAN;
+        UNROLL
+        for (int c = 0; c < n; c++)
+            UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            part[c][v] = splat_float(0);
+        for (; left >= end + BLOCK; left -= BLOCK, values += BLOCK)
+            add_block(part, &rows, values, k, d++, start++, n_blocks, shape, n);
+        if (left > end) {
+            shape.group = BLOCK / 2;
+            if (shape.steps > shape.group / 4) shape.steps = shape.group / 4;
+            add_block(part, &rows, values, k, d, start, n_blocks, shape, n);
+            left = end;
+        }
+        UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            floats scale = load_floats(rows.scale[v]);
+            UNROLL
+            for (int c = 0; c < n; c++)
+                acc[c][v] = plus(acc[c][v], mul(part[c][v], scale));
+            rows.scale[v] += MOTE_KERNEL_ROWS;
+        }
+    }
+    UNROLL
+    for (int c = 0; c < n; c++)
+        UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+        if (rows.bias[v]) acc[c][v] = plus(acc[c][v], load_floats(rows.bias[v]));
         store_floats(y[v] + (column + (uint64_t)c) * y_stride, acc[c][v]);
     }
     return rows.ahead;
@@ -195,13 +267,18 @@ INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t 
 INLINE void strip(struct rows *rows, uint32_t k, struct shape shape, uint8_t offset,
                   const struct mote_kernel_x8 *x, uint32_t t, uint32_t end, struct beside *beside,
                   float *const y[VECTORS], uint64_t y_stride) {
+#define TILE(n)                                                                                              \
+    rows->ahead = shape.group == MOTE_KERNEL_WIDE_BLOCK                                                      \
+                      ? packed_tile(*rows, k, shape, x, t, n, y, y_stride)                                   \
+                      : tile(*rows, k, shape, offset, x, t, beside, n, y, y_stride)
     for (; end - t >= 4; t += 4)
-        rows->ahead = tile(*rows, k, shape, offset, x, t, beside, 4, y, y_stride);
+        TILE(4);
     if (end - t >= 2) {
-        rows->ahead = tile(*rows, k, shape, offset, x, t, beside, 2, y, y_stride);
+        TILE(2);
         t += 2;
     }
-    if (end - t >= 1) rows->ahead = tile(*rows, k, shape, offset, x, t, beside, 1, y, y_stride);
+    if (end - t >= 1) TILE(1);
+#undef TILE
 }
 
 /* All of some panels and columns. */
@@ -233,19 +310,21 @@ INLINE void point(const struct job *job, uint32_t row, struct rows *rows, float 
 INLINE void strips(const struct job *job, struct shape shape, uint8_t offset) {
     enum { STRIDE = WIDTH * VECTORS, FEW = 2 * WIDEST };
     struct beside beside;
-    uint32_t n_groups = job->k / shape.group, most = ROOM / room_of(n_groups) / WIDEST * WIDEST, n;
+    const int is_packed = shape.group == MOTE_KERNEL_WIDE_BLOCK;
+    uint32_t n_groups = (job->k + shape.group - 1) / shape.group,
+             most = ROOM / room_of(n_groups) / WIDEST * WIDEST, n;
     uint64_t n_strips = (job->n_rows + STRIDE - 1) / STRIDE;
     uint64_t steps = (uint64_t)(job->n_columns + WIDEST - 1) / WIDEST * n_strips * n_groups;
     uint64_t lines = (job->ahead.n / LINE + steps) / steps;
     uintptr_t ahead = (uintptr_t)job->ahead.bytes;
     struct rows rows = {.ahead = ahead, .end = ahead + job->ahead.n};
-    rows.lines = lines < MOST_LINES ? (uint32_t)lines : MOST_LINES;
+    rows.lines = lines < shape.group / 4 ? (uint32_t)lines : shape.group / 4;
     beside.n_groups = 0;
     for (uint32_t t = 0; t < job->n_columns; t += n) {
         n = job->n_columns - t;
-        if (n > most && most >= FEW) n = most;
+        if (n > most && most >= FEW && !is_packed) n = most;
         beside.is_for_all = n <= most;
-        if (beside.is_for_all) prepare(&beside, job->x, t, n, job->k, 0, shape, offset);
+        if (beside.is_for_all && !is_packed) prepare(&beside, job->x, t, n, job->k, 0, shape, offset);
         for (uint32_t row = 0; row < job->n_rows; row += STRIDE) {
             float *to[VECTORS];
             point(job, row, &rows, to);
@@ -285,4 +364,12 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
             STRIPS(16, 1, 0, 0);
     }
 #undef STRIPS
+}
+
+static void multiply_packed(const struct mote_kernel_panel *panels, uint32_t n_panels, uint32_t k,
+                            const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
+                            struct mote_kernel_ahead ahead) {
+    struct job job = {panels, n_panels * MOTE_KERNEL_ROWS, k, n_columns, x, y, y_stride, ahead};
+    strips(&job, (struct shape){MOTE_KERNEL_WIDE_BLOCK, NARROW ? 1 : MOTE_KERNEL_WIDE_BLOCK / 4, 0, NARROW},
+           128);
 }

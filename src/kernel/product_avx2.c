@@ -34,44 +34,64 @@ static inline ints dot(ints sum, struct weight w, ints x, int as_signed) {
 
 #include "kernel/multiply_x86.h"
 
-static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum) {
+/* The scale of n values; *inverse is what they are multiplied by, 0 where that is not done. */
+INLINE float scale_of(const float *x, uint32_t n, float *inverse) {
     const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+    __m256i top = _mm256_setzero_si256();
+    for (uint32_t i = 0; i < n; i += 8)
+        top =
+            _mm256_max_epu32(top, _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(x + i)), magnitude));
+    __m128i most = _mm_max_epu32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
+    most = _mm_max_epu32(most, _mm_shuffle_epi32(most, 0x4e));
+    most = _mm_max_epu32(most, _mm_shuffle_epi32(most, 0xb1));
+    uint32_t bits = (uint32_t)_mm_cvtsi128_si32(most);
+    float amax = mote_base_f32_from_bits(bits);
+    *inverse = 0;
+    if (bits >= 0x7f800000) return mote_base_f32_from_bits(0x7fc00000);
+    if (amax < MOTE_KERNEL_TINY) return 0;
+    *inverse = 127.0f / amax;
+    return amax / 127.0f;
+}
+
+/* 32 values to q; the sums of each four. */
+INLINE __m256i round_values(const float *x, float inverse, int8_t *q) {
     /* Packing works within 128-bit halves; this puts the 4-byte pieces in order again. */
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    for (uint32_t i = 0; i < k; i += MOTE_KERNEL_BLOCK, q += MOTE_KERNEL_BLOCK, sum += 2) {
-        __m256 v[4];
-        __m256i top = _mm256_setzero_si256();
-        UNROLL
-        for (int j = 0; j < 4; j++) {
-            v[j] = _mm256_loadu_ps(x + i + 8 * j);
-            top = _mm256_max_epu32(top, _mm256_and_si256(_mm256_castps_si256(v[j]), magnitude));
-        }
-        __m128i most = _mm_max_epu32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
-        most = _mm_max_epu32(most, _mm_shuffle_epi32(most, 0x4e));
-        most = _mm_max_epu32(most, _mm_shuffle_epi32(most, 0xb1));
-        uint32_t bits = (uint32_t)_mm_cvtsi128_si32(most);
-        float amax = mote_base_f32_from_bits(bits);
-        if (bits >= 0x7f800000 || amax < MOTE_KERNEL_TINY) {
-            *scale++ = bits >= 0x7f800000 ? mote_base_f32_from_bits(0x7fc00000) : 0;
-            _mm256_storeu_si256((__m256i *)q, _mm256_setzero_si256());
-            sum[0] = sum[1] = 0;
-            continue;
-        }
-        *scale++ = amax / 127.0f;
-        __m256 inverse = _mm256_set1_ps(127.0f / amax);
-        __m256i n[4];
-        UNROLL
-        for (int j = 0; j < 4; j++)
-            n[j] = _mm256_cvtps_epi32(_mm256_mul_ps(v[j], inverse));
-        __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(n[0], n[1]), _mm256_packs_epi32(n[2], n[3]));
-        bytes = _mm256_permutevar8x32_epi32(bytes, order);
-        _mm256_storeu_si256((__m256i *)q, bytes);
-        __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
-        __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __m256i n[4];
+    UNROLL
+    for (int j = 0; j < 4; j++)
+        n[j] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * j), _mm256_set1_ps(inverse)));
+    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(n[0], n[1]), _mm256_packs_epi32(n[2], n[3]));
+    bytes = inverse > 0 ? _mm256_permutevar8x32_epi32(bytes, order) : _mm256_setzero_si256();
+    _mm256_storeu_si256((__m256i *)q, bytes);
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes), _mm256_set1_epi16(1));
+}
+
+static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum) {
+    for (uint32_t i = 0; i < k; i += MOTE_KERNEL_BLOCK, sum += 2) {
+        float inverse;
+        *scale++ = scale_of(x + i, MOTE_KERNEL_BLOCK, &inverse);
+        __m256i fours = round_values(x + i, inverse, q + i);
         fours = _mm256_add_epi32(fours, _mm256_shuffle_epi32(fours, 0x4e));
         fours = _mm256_add_epi32(fours, _mm256_shuffle_epi32(fours, 0xb1));
         sum[0] = (int16_t)_mm256_extract_epi32(fours, 0);
         sum[1] = (int16_t)_mm256_extract_epi32(fours, 4);
+    }
+}
+
+static void quantize_wide(const float *x, uint32_t k, uint32_t block, int8_t *q, float *scale,
+                          int32_t *start) {
+    for (uint32_t i = 0; i < k; i += block) {
+        uint32_t end = k - i < block ? k : i + block;
+        float inverse;
+        *scale++ = scale_of(x + i, end - i, &inverse);
+        __m256i total = _mm256_setzero_si256();
+        for (uint32_t j = i; j < end; j += 32)
+            total = _mm256_add_epi32(total, round_values(x + j, inverse, q + j));
+        __m128i half = _mm_add_epi32(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));
+        half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+        half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+        *start++ = -128 * _mm_cvtsi128_si32(half);
     }
 }
 
@@ -112,6 +132,8 @@ void mote_kernel_product_overlay__avx2(struct mote_kernels *table) {
     table->quantize = quantize;
     table->interleave = interleave;
     table->multiply = multiply;
+    table->quantize_wide = quantize_wide;
+    table->multiply_packed = multiply_packed;
 }
 
 #endif

@@ -34,28 +34,44 @@ static inline ints dot(ints sum, struct weight w, ints x, int as_signed) {
 
 enum { MANY = 4 }; /* blocks quantized side by side */
 
-/* One block, whatever is in it. */
-static void quantize_one(const float *x, int8_t *q, float *scale, int16_t *sum) {
+/* The scale of n values; *inverse is what they are multiplied by, 0 where that is not done. */
+INLINE float scale_of(const float *x, uint32_t n, float *inverse) {
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
-    __m512i top = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
-                                   _mm512_and_si512(_mm512_castps_si512(high), magnitude));
+    __m512i top = _mm512_setzero_si512();
+    for (uint32_t i = 0; i < n; i += 16)
+        top = _mm512_max_epu32(top, _mm512_and_si512(_mm512_loadu_si512(x + i), magnitude));
     uint32_t bits = _mm512_reduce_max_epu32(top);
     float amax = mote_base_f32_from_bits(bits);
-    if (bits >= 0x7f800000 || amax < MOTE_KERNEL_TINY) {
-        *scale = bits >= 0x7f800000 ? mote_base_f32_from_bits(0x7fc00000) : 0;
-        _mm256_storeu_si256((__m256i *)q, _mm256_setzero_si256());
-        sum[0] = sum[1] = 0;
-        return;
-    }
-    *scale = amax / 127.0f;
-    __m512 inverse = _mm512_set1_ps(127.0f / amax);
-    __m512i first = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
-    __m512i second = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
-    _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(first));
-    _mm_storeu_si128((__m128i *)(q + 16), _mm512_cvtepi32_epi8(second));
-    sum[0] = (int16_t)_mm512_reduce_add_epi32(first);
-    sum[1] = (int16_t)_mm512_reduce_add_epi32(second);
+    *inverse = 0;
+    if (bits >= 0x7f800000) return mote_base_f32_from_bits(0x7fc00000);
+    if (amax < MOTE_KERNEL_TINY) return 0;
+    *inverse = 127.0f / amax;
+    return amax / 127.0f;
+}
+
+/* Sixteen values to q, and as they are then. */
+INLINE __m512i round_values(const float *x, float inverse, int8_t *q) {
+    __m512i value = _mm512_setzero_si512();
+    if (inverse > 0) value = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), _mm512_set1_ps(inverse)));
+    _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(value));
+    return value;
+}
+
+/* One block, whatever is in it. */
+static void quantize_one(const float *x, int8_t *q, float *scale, int16_t *sum) {
+    float inverse;
+    *scale = scale_of(x, MOTE_KERNEL_BLOCK, &inverse);
+    sum[0] = (int16_t)_mm512_reduce_add_epi32(round_values(x, inverse, q));
+    sum[1] = (int16_t)_mm512_reduce_add_epi32(round_values(x + 16, inverse, q + 16));
+}
+
+static void quantize_wide_one(const float *x, uint32_t n, int8_t *q, float *scale, int32_t *start) {
+    __m512i total = _mm512_setzero_si512();
+    float inverse;
+    *scale = scale_of(x, n, &inverse);
+    for (uint32_t i = 0; i < n; i += 16)
+        total = _mm512_add_epi32(total, round_values(x + i, inverse, q + i));
+    *start = -128 * _mm512_reduce_add_epi32(total);
 }
 
 /* Lane i: the greatest lane of vector i. */
@@ -65,6 +81,20 @@ static inline __m128i greatest_of_four(const __m512i v[4]) {
     __m512i all = _mm512_max_epu32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
     __m256i half = _mm256_max_epu32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
     return _mm_max_epu32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+/* Four blocks' scales, and what is multiplied by, of the greatest in each; 0 if one is not finite or too small. */
+static inline int scales_of_four(const __m512i top[MANY], float *scale, __m512 inverses[MANY]) {
+    __m128 amax = _mm_castsi128_ps(greatest_of_four(top));
+    __m128 usual = _mm_and_ps(_mm_cmpge_ps(amax, _mm_set1_ps(MOTE_KERNEL_TINY)),
+                              _mm_cmplt_ps(amax, _mm_set1_ps(mote_base_f32_from_bits(0x7f800000))));
+    if (_mm_movemask_ps(usual) != 15) return 0;
+    __m512 inverse = _mm512_castps128_ps512(_mm_div_ps(_mm_set1_ps(127.0f), amax));
+    UNROLL
+    for (int i = 0; i < MANY; i++)
+        inverses[i] = _mm512_permutexvar_ps(_mm512_set1_epi32(i), inverse);
+    _mm_storeu_ps(scale, _mm_div_ps(amax, _mm_set1_ps(127.0f)));
+    return 1;
 }
 
 /* Two blocks as int8 in their order. */
@@ -100,18 +130,10 @@ static inline int quantize_four(const float *x, int8_t *q, float *scale, int16_t
     for (int i = 0; i < MANY; i++)
         top[i] = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(v[2 * i]), magnitude),
                                   _mm512_and_si512(_mm512_castps_si512(v[2 * i + 1]), magnitude));
-    __m128 amax = _mm_castsi128_ps(greatest_of_four(top));
-    __m128 usual = _mm_and_ps(_mm_cmpge_ps(amax, _mm_set1_ps(MOTE_KERNEL_TINY)),
-                              _mm_cmplt_ps(amax, _mm_set1_ps(mote_base_f32_from_bits(0x7f800000))));
-    if (_mm_movemask_ps(usual) != 15) return 0;
-    __m512 inverse = _mm512_castps128_ps512(_mm_div_ps(_mm_set1_ps(127.0f), amax));
-    UNROLL
-    for (int i = 0; i < MANY; i++)
-        inverses[i] = _mm512_permutexvar_ps(_mm512_set1_epi32(i), inverse);
+    if (!scales_of_four(top, scale, inverses)) return 0;
     __m512i a = pack(v, inverses), b = pack(v + MANY, inverses + MANY / 2);
     _mm512_storeu_si512(q, a);
     _mm512_storeu_si512(q + 64, b);
-    _mm_storeu_ps(scale, _mm_div_ps(amax, _mm_set1_ps(127.0f)));
     _mm_storeu_si128((__m128i *)sum, sums(a, b));
     return 1;
 }
@@ -129,6 +151,57 @@ static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_
         sum += n / 16;
         k -= n;
     }
+}
+
+/* −128 · Σ of each of four blocks of 64 bytes. */
+static inline __m128i starts_of_four(const __m512i bytes[MANY]) {
+    __m512i eight[MANY];
+    UNROLL
+    for (int i = 0; i < MANY; i++) /* Σ (q + 128) of eight */
+        eight[i] =
+            _mm512_sad_epu8(_mm512_xor_si512(bytes[i], _mm512_set1_epi8(-128)), _mm512_setzero_si512());
+    __m512i ab = _mm512_or_si512(eight[0], _mm512_slli_epi64(eight[1], 32));
+    __m512i cd = _mm512_or_si512(eight[2], _mm512_slli_epi64(eight[3], 32));
+    __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    return _mm_slli_epi32(_mm_sub_epi32(_mm_set1_epi32(64 * 128), sum), 7);
+}
+
+/* quantize_four for blocks of 64. */
+static inline int quantize_wide_four(const float *x, int8_t *q, float *scale, int32_t *start) {
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    __m512 v[4 * MANY], inverses[MANY];
+    __m512i top[MANY], bytes[MANY];
+    UNROLL
+    for (int i = 0; i < 4 * MANY; i++) {
+        v[i] = _mm512_loadu_ps(x + 16 * i);
+        __m512i size = _mm512_and_si512(_mm512_castps_si512(v[i]), magnitude);
+        top[i / 4] = i % 4 ? _mm512_max_epu32(top[i / 4], size) : size;
+    }
+    if (!scales_of_four(top, scale, inverses)) return 0;
+    UNROLL
+    for (int i = 0; i < MANY; i++) {
+        __m512 both[2] = {inverses[i], inverses[i]};
+        bytes[i] = pack(v + 4 * i, both);
+        _mm512_storeu_si512(q + 64 * i, bytes[i]);
+    }
+    _mm_storeu_si128((__m128i *)start, starts_of_four(bytes));
+    return 1;
+}
+
+/* Four blocks together; where less are left, some that were done are done again. */
+static void quantize_wide(const float *x, uint32_t k, uint32_t block, int8_t *q, float *scale,
+                          int32_t *start) {
+    uint32_t whole = block == MOTE_KERNEL_WIDE_BLOCK ? k / block : 0, i = 0;
+    while (whole >= MANY && i < whole) {
+        uint32_t at = i + MANY <= whole ? i : whole - MANY;
+        if (!quantize_wide_four(x + at * block, q + at * block, scale + at, start + at)) break;
+        i = at + MANY;
+    }
+    for (; i * block < k; i++)
+        quantize_wide_one(x + i * block, k - i * block < block ? k - i * block : block, q + i * block,
+                          scale + i, start + i);
 }
 
 /* Sixteen rows of 32 bytes: rows r and r + 8 share a vector, whose halves are then transposed as 8 × 8
@@ -170,6 +243,8 @@ void mote_kernel_product_overlay__avx512(struct mote_kernels *table) {
     table->quantize = quantize;
     table->interleave = interleave;
     table->multiply = multiply;
+    table->quantize_wide = quantize_wide;
+    table->multiply_packed = multiply_packed;
 }
 
 #endif

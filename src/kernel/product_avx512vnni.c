@@ -31,6 +31,7 @@ static inline ints dot(ints sum, struct weight w, ints x, int as_signed) {
 
 void mote_kernel_product_overlay__avx512vnni(struct mote_kernels *table) {
     table->multiply = multiply;
+    table->multiply_packed = multiply_packed;
 }
 
 #endif
