@@ -39,9 +39,11 @@
 MOTE_BASE_TYPE_LIST(ONE_CORRECTION)
 #undef ONE_CORRECTION
 
-enum { VECTORS = 2, WIDEST = 4 }; /* of a tile: vectors of rows, columns */
-enum { ROOM = 4096 };             /* groups of columns that are prepared at a time */
-enum { LINE = 64 };               /* bytes of a line of the cache */
+/* Of a tile: vectors of rows, columns, and columns of packed panels. */
+enum { VECTORS = 2, WIDEST = 4, PACKED_WIDEST = WIDTH == 16 && !NARROW ? 6 : WIDEST };
+enum { ROOM = 4096 }; /* groups of columns that are prepared at a time */
+#define IN_MEMORY(array) __asm__ volatile("" : "+m"(array))
+enum { LINE = 64 }; /* bytes of a line of the cache */
 
 INLINE int32_t four_values(const int8_t *x) {
     int32_t value;
@@ -109,7 +111,7 @@ INLINE void group_dots(ints idot[][VECTORS], const struct rows *rows, const int8
     const uint32_t lines = rows->ahead < rows->end ? rows->lines : 0;
     UNROLL
     for (uint32_t i = 0; i < shape.group / 4; i += shape.steps) {
-        ints sum[WIDEST][VECTORS];
+        ints sum[PACKED_WIDEST][VECTORS];
         UNROLL
         for (int c = 0; c < n; c++)
             UNROLL
@@ -198,7 +200,7 @@ INLINE uintptr_t tile(struct rows rows, uint32_t k, struct shape shape, uint8_t 
 INLINE void add_block(floats part[][VECTORS], struct rows *rows, const int8_t *values, uint32_t k,
                       const float *d, const int32_t *start, uint64_t stride, struct shape shape,
                       const int n) {
-    ints idot[WIDEST][VECTORS];
+    ints idot[PACKED_WIDEST][VECTORS];
     UNROLL
     for (int c = 0; c < n; c++)
         UNROLL
@@ -207,23 +209,25 @@ INLINE void add_block(floats part[][VECTORS], struct rows *rows, const int8_t *v
     group_dots(idot, rows, values, k, shape, n);
     rows->ahead += LINE * rows->lines;
     UNROLL
-    for (int v = 0; v < VECTORS; v++) {
+    for (int c = 0; c < n; c++)
         UNROLL
-        for (int c = 0; c < n; c++)
-            part[c][v] = plus(part[c][v], mul(to_float(idot[c][v]), splat_float(d[(unsigned)c * stride])));
+    for (int v = 0; v < VECTORS; v++)
+        part[c][v] = plus(part[c][v], mul(to_float(idot[c][v]), splat_float(d[(unsigned)c * stride])));
+    UNROLL
+    for (int v = 0; v < VECTORS; v++)
         rows->q[v] += 16 * shape.group;
-    }
 }
 
 /* tile() of packed panels. */
 INLINE uintptr_t packed_tile(struct rows rows, uint32_t k, struct shape shape, const struct mote_kernel_x8 *x,
                              uint32_t column, const int n, float *const y[VECTORS], uint64_t y_stride) {
     enum { BLOCK = MOTE_KERNEL_WIDE_BLOCK, SPAN = MOTE_KERNEL_WIDE_SPAN };
+    const struct shape half = {BLOCK / 2, NARROW ? 1 : BLOCK / 8, 0, shape.as_signed};
     uint64_t n_blocks = (k + BLOCK - 1) / BLOCK;
     const int8_t *values = x->q + (uint64_t)column * k;
     const float *d = x->scale + column * n_blocks;
     const int32_t *start = x->start + column * n_blocks;
-    floats acc[WIDEST][VECTORS], part[WIDEST][VECTORS];
+    floats acc[PACKED_WIDEST][VECTORS], part[PACKED_WIDEST][VECTORS];
     UNROLL
     for (int c = 0; c < n; c++)
         UNROLL
@@ -231,6 +235,7 @@ INLINE uintptr_t packed_tile(struct rows rows, uint32_t k, struct shape shape, c
         acc[c][v] = splat_float(0);
     for (uint32_t left = k; left;) {
         uint32_t end = left < SPAN ? 0 : left - SPAN;
+        if (n > WIDEST) IN_MEMORY(acc); /* else it takes registers from what each step adds to */
         UNROLL
         for (int c = 0; c < n; c++)
             UNROLL
@@ -239,19 +244,17 @@ INLINE uintptr_t packed_tile(struct rows rows, uint32_t k, struct shape shape, c
         for (; left >= end + BLOCK; left -= BLOCK, values += BLOCK)
             add_block(part, &rows, values, k, d++, start++, n_blocks, shape, n);
         if (left > end) {
-            shape.group = BLOCK / 2;
-            if (shape.steps > shape.group / 4) shape.steps = shape.group / 4;
-            add_block(part, &rows, values, k, d, start, n_blocks, shape, n);
+            add_block(part, &rows, values, k, d, start, n_blocks, half, n);
             left = end;
         }
         UNROLL
-        for (int v = 0; v < VECTORS; v++) {
-            floats scale = load_floats(rows.scale[v]);
+        for (int c = 0; c < n; c++)
             UNROLL
-            for (int c = 0; c < n; c++)
-                acc[c][v] = plus(acc[c][v], mul(part[c][v], scale));
+        for (int v = 0; v < VECTORS; v++)
+            acc[c][v] = plus(acc[c][v], mul(part[c][v], load_floats(rows.scale[v])));
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
             rows.scale[v] += MOTE_KERNEL_ROWS;
-        }
     }
     UNROLL
     for (int c = 0; c < n; c++)
@@ -271,6 +274,9 @@ INLINE void strip(struct rows *rows, uint32_t k, struct shape shape, uint8_t off
     rows->ahead = shape.group == MOTE_KERNEL_WIDE_BLOCK                                                      \
                       ? packed_tile(*rows, k, shape, x, t, n, y, y_stride)                                   \
                       : tile(*rows, k, shape, offset, x, t, beside, n, y, y_stride)
+    if (PACKED_WIDEST > WIDEST && shape.group == MOTE_KERNEL_WIDE_BLOCK)
+        for (; end - t >= 6 && end - t != 8; t += 6)
+            TILE(6);
     for (; end - t >= 4; t += 4)
         TILE(4);
     if (end - t >= 2) {
