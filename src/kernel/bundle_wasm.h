@@ -18,10 +18,10 @@
  * PLAIN. Words instead of bytes; two lanes have the sum of a row. */
 
 enum {
-    BUNDLE = 8,          /* rows */
-    BESIDE = 4,          /* columns */
-    BESIDE_MOST = 32,    /* up to which these are faster than panels */
-    PREPARED_MOST = 8192 /* activations of a column side by side */
+    BUNDLE = 8,                     /* rows */
+    BESIDE = SOME_TOGETHER ? 4 : 1, /* columns */
+    BESIDE_MOST = 32,               /* up to which these are faster than panels */
+    PREPARED_MOST = 8192,           /* activations of a column side by side */
 };
 
 /* 32 activations of some columns. start: what their sums begin with, −offset · Σx */
@@ -173,12 +173,10 @@ typedef void rows_times(const uint8_t *w, uint32_t n, const struct beside *x, fl
     }
 ADD_ROWS(add_rows_q8, 8, 0, 1)
 ADD_ROWS(add_rows_q4, 4, 0, 1)
-#if RELAXED
-ADD_ROWS(add_rows_moved, 8, 1, 1)
 #if SOME_TOGETHER
+ADD_ROWS(add_rows_moved, 8, 1, 1)
 ADD_ROWS(add_rows_q8_beside, 8, 0, BESIDE)
 ADD_ROWS(add_rows_q4_beside, 4, 0, BESIDE)
-#endif
 #endif
 
 /* n values from `first` on of some columns; where there are less than `some`, the last again. */
@@ -225,13 +223,14 @@ SMALL void direct_bundles(const struct mote_kernel_weight *w, uint32_t row0, uin
 #if RELAXED
     const enum engine engine = is_q8 ? engine_of() : UNSIGNED;
     if (engine != UNSIGNED) offset = 0;
-    if (engine == SATURATING) times = add_rows_moved;
+#endif
 #if SOME_TOGETHER
-    if (n_columns > 1 && engine != SATURATING) {
+    if (engine == SATURATING) {
+        times = add_rows_moved;
+    } else if (n_columns > 1) {
         times = is_q8 ? add_rows_q8_beside : add_rows_q4_beside;
         some = BESIDE;
     }
-#endif
 #endif
     for (uint32_t c = 0; c < n_columns; c += some) {
         struct mote_kernel_x8 rest = *x;
@@ -244,44 +243,48 @@ SMALL void direct_bundles(const struct mote_kernel_weight *w, uint32_t row0, uin
 
 /* ---- fill ---- */
 
-/* Eight rows of a panel. flip: of bytes of eight bits, so that they become q + 128. */
-SMALL void fill_eight(uint32_t bits, vector flip, const uint8_t *p, uint32_t k, float *scale, uint8_t *to) {
+/* Sixteen rows. flip: of bytes of eight bits, so that they become q + 128. */
+SMALL void fill_bundles(uint32_t bits, vector flip, const uint8_t *rows, uint64_t row_bytes,
+                        const struct mote_kernel_panel *panel) {
     const struct halves halves = load_halves_constants();
-    for (; k; k -= 32, scale += MOTE_KERNEL_ROWS) {
-        load_eight_scales(p, &halves, (vector *)scale);
-        p += 16;
-        ROLLED
-        for (const uint8_t *end = p + 32 * bits; p < end; to += 64) {
-            UNROLL
-            for (int r = 0; r < 2; r++, p += 16) {
-                vector v = load(p);
-                if (bits == 4) {
-                    store(to + 256 + 16 * r, wasm_v128_and(wasm_u16x8_shr(v, 4), flip));
-                    v = wasm_v128_and(v, flip);
-                } else {
-                    v = wasm_v128_xor(v, flip);
+    for (uint32_t row = 0; row < MOTE_KERNEL_ROWS; row += BUNDLE) {
+        float *scale = panel->scale + row;
+        uint8_t *to = panel->q + 4 * row;
+        const uint8_t *p = rows + row * row_bytes;
+        for (const uint8_t *last = p + BUNDLE * row_bytes; p < last; scale += MOTE_KERNEL_ROWS) {
+            load_eight_scales(p, &halves, (vector *)scale);
+            p += 16;
+            ROLLED
+            for (const uint8_t *end = p + 32 * bits; p < end; to += 64) {
+                UNROLL
+                for (int r = 0; r < 2; r++, p += 16) {
+                    vector v = load(p);
+                    if (bits == 4) {
+                        store(to + 256 + 16 * r, wasm_v128_and(wasm_u16x8_shr(v, 4), flip));
+                        v = wasm_v128_and(v, flip);
+                    } else {
+                        v = wasm_v128_xor(v, flip);
+                    }
+                    store(to + 16 * r, v);
                 }
-                store(to + 16 * r, v);
             }
+            if (bits == 4) to += 256;
         }
-        if (bits == 4) to += 256;
     }
 }
 
 static void fill_bundle_q8(const uint8_t *rows, uint64_t row_bytes, uint32_t k,
                            const struct mote_kernel_panel *panel) {
+    (void)k;
     vector flip = splat(0);
 #if RELAXED
     if (engine_of() == SIGNED) flip = wasm_i8x16_splat(-128);
 #endif
-    for (int i = 0; i < 2; i++)
-        fill_eight(8, flip, rows + i * BUNDLE * row_bytes, k, panel->scale + i * BUNDLE,
-                   panel->q + i * 4 * BUNDLE);
+    fill_bundles(8, flip, rows, row_bytes, panel);
 }
 
 static void fill_bundle_q4(const uint8_t *rows, uint64_t row_bytes, uint32_t k,
                            const struct mote_kernel_panel *panel) {
-    for (int i = 0; i < 2; i++)
-        fill_eight(4, wasm_i8x16_splat(15), rows + i * BUNDLE * row_bytes, k, panel->scale + i * BUNDLE,
-                   panel->q + i * 4 * BUNDLE);
+    (void)k;
+    fill_bundles(4, wasm_i8x16_splat(15), rows, row_bytes, panel);
 }

@@ -343,6 +343,7 @@ static void overlay_direct(struct mote_kernels *table) {
 #if RELAXED
     if (engine_of() == SIGNED) table->bundle_flip = 0;
     if (SOME_TOGETHER && engine_of() != SATURATING) table->bundle_fill_from = BESIDE_MOST + 1;
+    if (!SOME_TOGETHER && engine_of() == SATURATING) table->direct[MOTE_TYPE_Q8_0] = NULL;
 #endif
     table->bundles = (uint64_t)1 << MOTE_TYPE_Q4_0 | (uint64_t)1 << MOTE_TYPE_Q8_0;
     table->direct[MOTE_TYPE_Q4_K] = direct;
