@@ -15,6 +15,11 @@
  *                      acc[c] += float(idot[c]) · (scale · d[c])          in this order, not fused
  *                      acc[c] −= min · (d[c] · Σx[c])                     where there is a min
  *
+ * and for packed panels, where s is a span's:
+ *
+ *     for each block:  part[c] += float(idot[c]) · d[c]
+ *     for each span:   acc[c] += part[c] · s
+ *
  * As on x86, what a column contributes to a group besides its values is worked out eight groups at a time. */
 #include <arm_neon.h>
 
@@ -160,6 +165,57 @@ INLINE void tile(const struct mote_kernel_panel *panel, uint32_t row, const int 
     }
     UNROLL
     for (int i = 0; i < quads * n; i++) {
+        vst1q_f32(y + (column + (unsigned)(i / quads)) * y_stride + row + i % quads * 4, acc[i]);
+    }
+}
+
+/* part += n_values of columns k apart, whose scales and starts are n_blocks apart. */
+INLINE void add_block(float32x4_t *part, const int quads, const int n, const uint8_t *q, const int8_t *values,
+                      uint32_t k, uint32_t n_values, const float *d, const int32_t *start,
+                      uint64_t n_blocks) {
+    struct sums idot[TILE];
+    UNROLL
+    for (int i = 0; i < quads * n; i++)
+        idot[i] = begin(SIGNED_128 ? 0 : start[(unsigned)(i / quads) * n_blocks]);
+    for (uint32_t i = 0; i < n_values; i += 16, q += 256, values += 16) {
+        add_sixteen(idot, quads, n, q, values, k, SIGNED_128);
+        LOADS_END_HERE();
+    }
+    UNROLL
+    for (int i = 0; i < quads * n; i++) {
+        uint64_t at = (unsigned)(i / quads) * n_blocks;
+        int32x4_t sum = end(idot[i], SIGNED_128 ? 0 : start[at]);
+        part[i] = vaddq_f32(part[i], vmulq_n_f32(vcvtq_f32_s32(sum), d[at]));
+    }
+}
+
+/* tile() of a packed panel. */
+INLINE void packed_tile(const struct mote_kernel_panel *panel, uint32_t row, const int quads, uint32_t k,
+                        const struct mote_kernel_x8 *x, uint64_t column, const int n, float *y,
+                        uint64_t y_stride) {
+    enum { BLOCK = MOTE_KERNEL_WIDE_BLOCK, SPAN = MOTE_KERNEL_WIDE_SPAN };
+    uint64_t n_blocks = (k + BLOCK - 1) / BLOCK;
+    const int8_t *values = x->q + column * k;
+    const float *d = x->scale + column * n_blocks, *scale = panel->scale + row;
+    const int32_t *start = x->start + column * n_blocks;
+    float32x4_t acc[TILE], part[TILE];
+    UNROLL
+    for (int i = 0; i < quads * n; i++)
+        acc[i] = vdupq_n_f32(0);
+    for (uint32_t span = 0; span < k; span += SPAN, scale += MOTE_KERNEL_ROWS) {
+        uint32_t end = k - span < SPAN ? k : span + SPAN;
+        UNROLL
+        for (int i = 0; i < quads * n; i++)
+            part[i] = vdupq_n_f32(0);
+        for (uint32_t i = span; i < end; i += BLOCK)
+            add_block(part, quads, n, panel->q + 4 * row + (uint64_t)i * MOTE_KERNEL_ROWS, values + i, k,
+                      end - i < BLOCK ? end - i : BLOCK, d + i / BLOCK, start + i / BLOCK, n_blocks);
+        UNROLL
+        for (int i = 0; i < quads * n; i++)
+            acc[i] = vaddq_f32(acc[i], vmulq_f32(part[i], vld1q_f32(scale + i % quads * 4)));
+    }
+    UNROLL
+    for (int i = 0; i < quads * n; i++) {
         if (panel->bias) acc[i] = vaddq_f32(acc[i], vld1q_f32(panel->bias + row + i % quads * 4));
         vst1q_f32(y + (column + (unsigned)(i / quads)) * y_stride + row + i % quads * 4, acc[i]);
     }
@@ -209,4 +265,28 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
     (void)ahead;
     for (uint32_t p = 0; p < n_panels; p++)
         multiply_panel(info, &panels[p], k, x, n_columns, y + p * MOTE_KERNEL_ROWS, y_stride);
+}
+
+/* All rows of the columns from t on, n at a time; returns the first column that is left. */
+INLINE uint32_t packed_strip(const struct mote_kernel_panel *panel, uint32_t k,
+                             const struct mote_kernel_x8 *x, uint32_t t, uint32_t n_columns, const uint32_t n,
+                             float *y, uint64_t y_stride) {
+    const uint32_t quads = TILE / n < QUADS ? TILE / n : QUADS;
+    uint32_t end_column = n_columns - (n_columns - t) % n;
+    for (uint32_t row = 0; row < MOTE_KERNEL_ROWS; row += 4 * quads)
+        for (uint32_t column = t; column < end_column; column += n)
+            packed_tile(panel, row, (int)quads, k, x, column, (int)n, y, y_stride);
+    return end_column;
+}
+
+static void multiply_packed(const struct mote_kernel_panel *panels, uint32_t n_panels, uint32_t k,
+                            const struct mote_kernel_x8 *x, uint32_t n_columns, float *y, uint64_t y_stride,
+                            struct mote_kernel_ahead ahead) {
+    (void)ahead;
+    for (uint32_t p = 0; p < n_panels; p++, y += MOTE_KERNEL_ROWS) {
+        uint32_t t = 0;
+        if (TILE >= 8) t = packed_strip(&panels[p], k, x, t, n_columns, 4, y, y_stride);
+        t = packed_strip(&panels[p], k, x, t, n_columns, 2, y, y_stride);
+        packed_strip(&panels[p], k, x, t, n_columns, 1, y, y_stride);
+    }
 }

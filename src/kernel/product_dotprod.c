@@ -23,6 +23,7 @@ static inline int8x16_t weights(const uint8_t *q, int as_signed) {
 
 void mote_kernel_product_overlay__dotprod(struct mote_kernels *table) {
     table->multiply = multiply;
+    table->multiply_packed = multiply_packed;
 }
 
 #endif

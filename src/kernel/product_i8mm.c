@@ -32,6 +32,7 @@ static inline uint8x16_t weights(const uint8_t *q, int as_signed) {
 
 void mote_kernel_product_overlay__i8mm(struct mote_kernels *table) {
     table->multiply = multiply;
+    table->multiply_packed = multiply_packed;
 }
 
 #endif

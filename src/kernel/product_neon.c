@@ -72,39 +72,54 @@ INLINE void add_sixteen(struct sums *idot, int quads, int n, const uint8_t *q, c
     }
 }
 
+/* The scale of n values; *inverse is what they are multiplied by, 0 where that is not done. */
+INLINE float scale_of(const float *x, uint32_t n, float *inverse) {
+    uint32x4_t top = vdupq_n_u32(0);
+    for (uint32_t i = 0; i < n; i += 4)
+        top = vmaxq_u32(top, vandq_u32(vreinterpretq_u32_f32(vld1q_f32(x + i)), vdupq_n_u32(0x7fffffff)));
+    uint32_t bits = vmaxvq_u32(top);
+    float amax = mote_base_f32_from_bits(bits);
+    *inverse = 0;
+    if (bits >= 0x7f800000) return mote_base_f32_from_bits(0x7fc00000);
+    if (amax < MOTE_KERNEL_TINY) return 0;
+    *inverse = 127.0f / amax;
+    return amax / 127.0f;
+}
+
+/* Sixteen values to q; their sum. */
+INLINE int16_t round_values(const float *x, float inverse, int8_t *q) {
+    int16x8_t words[2];
+    UNROLL
+    for (int j = 0; j < 2; j++) {
+        int32x4_t low = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 8 * j), inverse));
+        int32x4_t high = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 8 * j + 4), inverse));
+        words[j] = vuzp1q_s16(vreinterpretq_s16_s32(low), vreinterpretq_s16_s32(high));
+    }
+    int8x16_t bytes = vuzp1q_s8(vreinterpretq_s8_s16(words[0]), vreinterpretq_s8_s16(words[1]));
+    if (!(inverse > 0)) bytes = vdupq_n_s8(0);
+    vst1q_s8(q, bytes);
+    return vaddlvq_s8(bytes);
+}
+
 static void quantize(const float *x, uint32_t k, int8_t *q, float *scale, int16_t *sum) {
-    for (uint32_t i = 0; i < k; i += MOTE_KERNEL_BLOCK, q += MOTE_KERNEL_BLOCK, sum += 2) {
-        float32x4_t v[8];
-        uint32x4_t top = vdupq_n_u32(0);
-        UNROLL
-        for (int j = 0; j < 8; j++) {
-            v[j] = vld1q_f32(x + i + 4 * j);
-            top = vmaxq_u32(top, vandq_u32(vreinterpretq_u32_f32(v[j]), vdupq_n_u32(0x7fffffff)));
-        }
-        uint32_t bits = vmaxvq_u32(top);
-        float amax = mote_base_f32_from_bits(bits);
-        if (bits >= 0x7f800000 || amax < MOTE_KERNEL_TINY) {
-            *scale++ = bits >= 0x7f800000 ? mote_base_f32_from_bits(0x7fc00000) : 0;
-            vst1q_s8(q, vdupq_n_s8(0));
-            vst1q_s8(q + 16, vdupq_n_s8(0));
-            sum[0] = sum[1] = 0;
-            continue;
-        }
-        *scale++ = amax / 127.0f;
-        float inverse = 127.0f / amax;
-        UNROLL
-        for (int half = 0; half < 2; half++) {
-            int16x8_t words[2];
-            UNROLL
-            for (int j = 0; j < 2; j++) {
-                int32x4_t low = vcvtnq_s32_f32(vmulq_n_f32(v[4 * half + 2 * j], inverse));
-                int32x4_t high = vcvtnq_s32_f32(vmulq_n_f32(v[4 * half + 2 * j + 1], inverse));
-                words[j] = vuzp1q_s16(vreinterpretq_s16_s32(low), vreinterpretq_s16_s32(high));
-            }
-            int8x16_t bytes = vuzp1q_s8(vreinterpretq_s8_s16(words[0]), vreinterpretq_s8_s16(words[1]));
-            vst1q_s8(q + 16 * half, bytes);
-            sum[half] = vaddlvq_s8(bytes);
-        }
+    for (uint32_t i = 0; i < k; i += MOTE_KERNEL_BLOCK, sum += 2) {
+        float inverse;
+        *scale++ = scale_of(x + i, MOTE_KERNEL_BLOCK, &inverse);
+        sum[0] = round_values(x + i, inverse, q + i);
+        sum[1] = round_values(x + i + 16, inverse, q + i + 16);
+    }
+}
+
+static void quantize_wide(const float *x, uint32_t k, uint32_t block, int8_t *q, float *scale,
+                          int32_t *start) {
+    for (uint32_t i = 0; i < k; i += block) {
+        uint32_t end = k - i < block ? k : i + block;
+        int32_t total = 0;
+        float inverse;
+        *scale++ = scale_of(x + i, end - i, &inverse);
+        for (uint32_t j = i; j < end; j += 16)
+            total += round_values(x + j, inverse, q + j);
+        *start++ = -128 * total;
     }
 }
 
@@ -134,6 +149,8 @@ void mote_kernel_product_overlay__neon(struct mote_kernels *table) {
     table->quantize = quantize;
     table->interleave = interleave;
     table->multiply = multiply;
+    table->quantize_wide = quantize_wide;
+    table->multiply_packed = multiply_packed;
 }
 
 #endif
