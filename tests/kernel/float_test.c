@@ -303,7 +303,7 @@ struct attention {
     struct mote_kernel_attention a;
     uint32_t *stands; /* [n_queries] */
     float *k, *v;     /* [n_positions][E] */
-    float *q;         /* [n_queries][E'] */
+    float *q;         /* [n_queries][E] */
 };
 
 static uint32_t padded(uint32_t head_dim) {
@@ -328,12 +328,12 @@ static void open_attention(struct attention *s, uint32_t n_queries, uint32_t n_p
         s->stands[i] = i + (n_positions > n_queries ? (n_positions - n_queries) / 2 : 0);
     s->k = malloc(cells * sizeof(float));
     s->v = malloc(cells * sizeof(float));
-    s->q = malloc(n_queries * e * sizeof(float));
-    fill(s->q, n_queries * e, 0);
-    for (uint32_t i = 0; i < n_queries * e; i++)
+    s->q = guard_open(&s->guards[5], n_queries * head_dim * sizeof(float));
+    fill(s->q, n_queries * head_dim, 0);
+    for (uint32_t i = 0; i < n_queries * head_dim; i++)
         s->q[i] *= 20;
-    if (awkward > 1000) s->q[random_below(n_queries * (uint32_t)e)] = random_awkward(2);
-    if (awkward > 1000) memset(s->q + random_below(n_queries) * e, 0, e * sizeof(float));
+    if (awkward > 1000) s->q[random_below(n_queries * head_dim)] = random_awkward(2);
+    if (awkward > 1000) memset(s->q + random_below(n_queries) * head_dim, 0, head_dim * sizeof(float));
     fill(s->k, cells, awkward);
     fill(s->v, cells, awkward);
 }
@@ -365,13 +365,12 @@ static void open_pages(struct attention *s, const struct mote_kernels *table, in
 }
 
 static void close_attention(struct attention *s) {
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         guard_close(&s->guards[i]);
     free(s->pages);
     free(s->stands);
     free(s->k);
     free(s->v);
-    free(s->q);
 }
 
 /* Whether the query sees something of a page. */
@@ -403,24 +402,17 @@ static void attend_some(const struct mote_kernels *table, struct attention *s, i
     }
 }
 
-/* The query lies where nothing follows it. */
-static void ask_one(const struct mote_kernels *table, struct attention *s, uint32_t i) {
-    struct guard guard;
-    size_t bytes = s->head_dim * sizeof(float);
-    float *query = guard_open(&guard, bytes);
-    memcpy(query, s->q + i * padded(s->head_dim), bytes);
-    table->ask_s8(&s->a, i, query);
-    guard_close(&guard);
-}
-
 /* All queries over all positions, n_together queries and n_pages pages at a time; out [n_queries][E] */
 static void attend_all(const struct mote_kernels *table, struct attention *s, int type, uint32_t n_together,
                        uint32_t n_pages, float *out) {
     memset(s->a.value, 0, s->n_queries * padded(s->head_dim) * sizeof(float));
     memset(s->a.sum, 0, s->n_queries * 16 * sizeof(float));
-    memcpy(s->a.query, s->q, s->n_queries * padded(s->head_dim) * sizeof(float));
     for (uint32_t i = 0; i < s->n_queries; i++) {
-        if (type == MOTE_KERNEL_KV_S8) ask_one(table, s, i);
+        const float *query = s->q + i * s->head_dim;
+        if (type == MOTE_KERNEL_KV_S8)
+            table->ask_s8(&s->a, i, query);
+        else
+            memcpy(s->a.query + i * padded(s->head_dim), query, s->head_dim * sizeof(float));
         s->a.max[i] = -INFINITY;
     }
     for (uint32_t t = 0; t < s->n_positions; t += n_pages * MOTE_KERNEL_PAGE) {
@@ -446,7 +438,7 @@ static void check_softmax(const struct attention *s, int type, const float *out)
     uint32_t n = s->n_positions, dim = s->head_dim;
     double *p = malloc(n * sizeof *p), square = 0;
     for (uint32_t i = 0; i < s->n_queries; i++) {
-        const float *q = s->q + i * padded(dim);
+        const float *q = s->q + i * dim;
         double top = -1e300, total = 0;
         for (uint32_t t = 0; t < n; t++) {
             p[t] = 0;
