@@ -123,14 +123,27 @@ INLINE void score(mote_kv_type type, int n_rows, int n_vecs, int n_sides,
 
 /* ---- softmax ---- */
 
+/* Scores of n_rows queries over the span's positions become p; sum [16] and max go on. keep: what is to be
+ * multiplied with the values' sums before each page. */
+INLINE void soften_tile(int n_rows, const struct span *s, float (*p)[SPAN], float *sum, float *max,
+                        float (*keep)[TILE]) {
+    struct softening state = {0};
+    UNROLL
+    for (int r = 0; r < n_rows; r += FOUR)
+        soften_tops(n_rows - r < FOUR ? n_rows - r : FOUR, s->n_pages, r / FOUR, p + r, max + r, &state);
+    exp_changes(state.change, keep[0]);
+    soften_rows(0, n_rows, s->n_pages, s->n_positions, p, &state);
+    soften_sums(n_rows, s->n_pages, (const float(*)[SPAN])p, (const float(*)[TILE])keep, sum);
+}
+
 /* One copy for all types. */
-static __attribute__((noinline)) void soften(int n_rows, uint32_t n_pages, uint32_t n_positions,
-                                             float (*p)[SPAN], float *sum, float *max, float (*keep)[TILE]) {
-    if (n_rows == TILE) soften_tile(TILE, n_pages, n_positions, p, sum, max, keep);
-    if (TILE > FOUR && n_rows == 4) soften_tile(4, n_pages, n_positions, p, sum, max, keep);
-    if (n_rows == 3) soften_tile(3, n_pages, n_positions, p, sum, max, keep);
-    if (n_rows == 2) soften_tile(2, n_pages, n_positions, p, sum, max, keep);
-    if (n_rows == 1) soften_tile(1, n_pages, n_positions, p, sum, max, keep);
+static __attribute__((noinline)) void soften(int n_rows, const struct span *s, float (*p)[SPAN], float *sum,
+                                             float *max, float (*keep)[TILE]) {
+    if (n_rows == TILE) soften_tile(TILE, s, p, sum, max, keep);
+    if (TILE > FOUR && n_rows == 4) soften_tile(4, s, p, sum, max, keep);
+    if (n_rows == 3) soften_tile(3, s, p, sum, max, keep);
+    if (n_rows == 2) soften_tile(2, s, p, sum, max, keep);
+    if (n_rows == 1) soften_tile(1, s, p, sum, max, keep);
 }
 
 /* ---- values ---- */
@@ -203,7 +216,7 @@ INLINE void attend_tile(mote_kv_type type, int n_rows, const struct mote_kernel_
             p[r][t] = -__builtin_inff();
     for (int r = 0; r < n_rows && mote_kernel_is_near(a); r++)
         mote_kernel_hide(a, i + (uint32_t)r, 0, s->n_positions, p[r]);
-    soften(n_rows, s->n_pages, s->n_positions, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
+    soften(n_rows, s, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
     for (; at + VECS * WIDTH <= padded; at += VECS * WIDTH) {
         UNROLL
         for (int r = 0; r < n_rows; r += FOUR)

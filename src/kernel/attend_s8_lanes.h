@@ -155,6 +155,26 @@ INLINE void place(int n_rows, const chunk *key, const chunk *value, uint32_t e, 
         values[i * 4 + at % 4] = (*value)[i];
 }
 
+typedef uint32_t uquad __attribute__((vector_size(16)));
+
+/* Σ of each of four vectors. */
+INLINE uquad sums_of(const uvec *sum) {
+    uquad part[4], ab, cd;
+    UNROLL
+    for (int r = 0; r < 4; r++) {
+        uquad quarter[WIDTH / 4];
+        memcpy(quarter, &sum[r], sizeof quarter);
+        part[r] = quarter[0];
+        for (int i = 1; i < WIDTH / 4; i++)
+            part[r] += quarter[i];
+    }
+    ab = __builtin_shufflevector(part[0], part[1], 0, 1, 4, 5) +
+         __builtin_shufflevector(part[0], part[1], 2, 3, 6, 7);
+    cd = __builtin_shufflevector(part[2], part[3], 0, 1, 4, 5) +
+         __builtin_shufflevector(part[2], part[3], 2, 3, 6, 7);
+    return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+}
+
 /* Positions [at, at + n_rows), 1 or 4. */
 INLINE void keep_tile(int n_rows, const float *key, const float *value, uint64_t stride, uint32_t head_dim,
                       uint32_t at, const struct mote_kernel_page_s8 *s) {
@@ -172,15 +192,8 @@ INLINE void keep_tile(int n_rows, const float *key, const float *value, uint64_t
         }
         place(n_rows, keys, values, e, head_dim, at, s);
     }
-    int32_t starts[4];
-    for (int r = 0; r < n_rows; r++) {
-        uint32_t lane[WIDTH], total = 0; /* which may be anything where the scale is no number */
-        memcpy(lane, &sum[r], sizeof lane);
-        for (int i = 0; i < WIDTH; i++)
-            total += lane[i];
-        starts[r] = (int32_t)(0 - 64 * total);
-    }
-    memcpy(s->key_starts + at, starts, (size_t)n_rows * sizeof *starts);
+    iquad starts = (iquad)(0 - 64 * sums_of(sum));
+    memcpy(s->key_starts + at, &starts, (size_t)n_rows * sizeof(int32_t));
     memcpy(s->key_scales + at, &key_scale, (size_t)n_rows * sizeof(float));
     memcpy(s->value_scales + at, &value_scale, (size_t)n_rows * sizeof(float));
 }
@@ -279,9 +292,9 @@ INLINE iquad find_weights(int n_rows, const struct span_s8 *s, float (*p)[SPAN],
     return fold_four_most(top[0], top[1], top[2], top[3]);
 }
 
-/* p become u, and d of each page. */
-INLINE void weigh(int n_rows, const struct span_s8 *s, float (*p)[SPAN], uint8_t (*u)[SPAN],
-                  float (*d)[TILE]) {
+/* p become u, and d of each page; sum [16] of each query goes on. */
+INLINE void weigh(int n_rows, const struct span_s8 *s, float (*p)[SPAN], uint8_t (*u)[SPAN], float (*d)[TILE],
+                  const float (*keep)[TILE], float *sum) {
     quad inverse[TOGETHER][TILE / FOUR], scale;
     for (uint32_t b = 0; b < s->n_pages; b++) {
         UNROLL
@@ -291,6 +304,7 @@ INLINE void weigh(int n_rows, const struct span_s8 *s, float (*p)[SPAN], uint8_t
             memcpy(d[b] + r, &scale, sizeof scale);
         }
     }
+    soften_sums(n_rows, s->n_pages, (const float(*)[SPAN])p, keep, sum);
     for (uint32_t b = 0; b < s->n_pages; b++) {
         const float *inverses = (const float *)inverse[b];
         UNROLL
@@ -376,7 +390,18 @@ INLINE void score_four(const struct mote_kernel_attention *a, uint32_t i, const 
             score_both(a, i, s, first, t, p);
 }
 
-/* Queries [i, i + n_rows), 4 or TILE, over the pages. */
+/* What four queries do not see. */
+INLINE void mask_four(const struct mote_kernel_attention *a, uint32_t i, const struct span_s8 *s,
+                      float (*p)[SPAN]) {
+    for (int r = 0; r < FOUR; r++)
+        for (uint32_t t = s->n_positions; t < s->n_pages * PAGE; t++)
+            p[r][t] = -__builtin_inff();
+    for (int r = 0; r < FOUR && mote_kernel_is_near(a); r++)
+        mote_kernel_hide(a, i + (uint32_t)r, 0, s->n_positions, p[r]);
+}
+
+/* Queries [i, i + n_rows), 4 or TILE, over the pages. What has to wait for its own results, the greatest scores and
+ * the scales, has other work behind it that does not. */
 INLINE void attend_tile_s8(int n_rows, const struct mote_kernel_attention *a, uint32_t i,
                            const struct span_s8 *s) {
     float p[TILE][SPAN], keep[TOGETHER][TILE], d[TOGETHER][TILE];
@@ -384,15 +409,17 @@ INLINE void attend_tile_s8(int n_rows, const struct mote_kernel_attention *a, ui
     uint8_t u[TILE][SPAN];
     const uint8_t(*weights)[SPAN] = (const uint8_t(*)[SPAN])u;
     uint32_t at = 0;
-    for (int r = 0; r < n_rows; r += FOUR)
+    struct softening state = {0};
+    UNROLL
+    for (int r = 0; r < n_rows; r += FOUR) {
         score_four(a, i + (uint32_t)r, s, p + r);
-    for (int r = 0; r < n_rows; r++)
-        for (uint32_t t = s->n_positions; t < s->n_pages * PAGE; t++)
-            p[r][t] = -__builtin_inff();
-    for (int r = 0; r < n_rows && mote_kernel_is_near(a); r++)
-        mote_kernel_hide(a, i + (uint32_t)r, 0, s->n_positions, p[r]);
-    soften_tile(n_rows, s->n_pages, s->n_positions, p, a->sum + (uint64_t)i * LANES, a->max + i, keep);
-    weigh(n_rows, s, p, u, d);
+        mask_four(a, i + (uint32_t)r, s, p + r);
+        soften_tops(FOUR, s->n_pages, r / FOUR, p + r, a->max + i + r, &state);
+    }
+    soften_rows(0, FOUR, s->n_pages, s->n_positions, p, &state);
+    exp_changes(state.change, keep[0]);
+    if (n_rows > FOUR) soften_rows(FOUR, n_rows - FOUR, s->n_pages, s->n_positions, p, &state);
+    weigh(n_rows, s, p, u, d, (const float(*)[TILE])keep, a->sum + (uint64_t)i * LANES);
     for (; at + VECS * WIDTH <= s->padded; at += VECS * WIDTH)
         for (int r = 0; r < n_rows; r += FOUR)
             values_four(s, weights + r, d[0] + r, keep[0] + r, at, value + (uint64_t)r * s->padded);

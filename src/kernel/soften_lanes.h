@@ -105,35 +105,43 @@ INLINE void exp_changes(const quad *change, float *keep) {
         store_floats(keep + i * WIDTH, kept[i], WIDTH);
 }
 
-/* Scores of n_rows queries over the span's positions become p; sum [16] and max go on. keep: what is to be
- * multiplied with the values' sums before each page. That the greatest of a page is looked for from the max
- * before the span, not before the page, changes at most the sign of a zero, and that nothing. */
-INLINE void soften_tile(int n_rows, uint32_t n_pages, uint32_t n_positions, float (*p)[SPAN], float *sum,
-                        float *max, float (*keep)[TILE]) {
-    enum { QUADS = TILE / FOUR };
-    quad tops[QUADS] = {0}, change[TOGETHER * QUADS] = {0}, top[TOGETHER][QUADS];
-    memcpy(tops, max, (size_t)n_rows * sizeof *max);
+/* What is known of a tile before its scores are exp'd: the greatest score up to each page, and what it changes by. */
+struct softening {
+    quad top[TOGETHER][TILE / FOUR], change[TOGETHER * TILE / FOUR];
+};
+
+/* Of n_rows ≤ 4 queries, the i-th four; max goes on. That the greatest of a page is looked for from the max before the
+ * span, not before the page, changes at most the sign of a zero, and that nothing. */
+INLINE void soften_tops(int n_rows, uint32_t n_pages, int i, float (*p)[SPAN], float *max,
+                        struct softening *s) {
+    quad top = {0};
+    memcpy(&top, max, (size_t)n_rows * sizeof *max);
     UNROLL
     for (uint32_t b = 0; b < TOGETHER; b++) {
-        UNROLL
-        for (int i = 0; i < QUADS; i++) {
-            int r = i * FOUR;
-            if (r < n_rows && b < n_pages)
-                change[b * QUADS + (uint32_t)i] =
-                    find_tops(n_rows - r < FOUR ? n_rows - r : FOUR, p + r, b, max + r, &tops[i]);
-            top[b][i] = tops[i];
-        }
+        quad change = {0};
+        if (b < n_pages) change = find_tops(n_rows, p, b, max, &top);
+        s->change[b * (TILE / FOUR) + (uint32_t)i] = change;
+        s->top[b][i] = top;
     }
-    memcpy(max, tops, (size_t)n_rows * sizeof *max);
-    exp_changes(change, keep[0]);
+    memcpy(max, &top, (size_t)n_rows * sizeof *max);
+}
+
+/* Scores of queries [first, first + n_rows) of the tile become p. */
+INLINE void soften_rows(int first, int n_rows, uint32_t n_pages, uint32_t n_positions, float (*p)[SPAN],
+                        const struct softening *s) {
     for (uint32_t b = 0; b < n_pages; b++) {
         UNROLL
-        for (int r = 0; r < n_rows; r += ROWS_OF_MANY)
-            exp_rows(n_rows - r < ROWS_OF_MANY ? n_rows - r : ROWS_OF_MANY, p + r, b * PAGE,
-                     (const float *)top[b] + r);
+        for (int r = first; r < first + n_rows; r += ROWS_OF_MANY)
+            exp_rows(first + n_rows - r < ROWS_OF_MANY ? first + n_rows - r : ROWS_OF_MANY, p + r, b * PAGE,
+                     (const float *)s->top[b] + r);
     }
-    for (int r = 0; n_positions < n_pages * PAGE && r < n_rows; r++)
+    for (int r = first; n_positions < n_pages * PAGE && r < first + n_rows; r++)
         memset(p[r] + n_positions, 0, (n_pages * PAGE - n_positions) * sizeof(float));
+}
+
+/* sum [16] of each query goes on. */
+INLINE void soften_sums(int n_rows, uint32_t n_pages, const float (*p)[SPAN], const float (*keep)[TILE],
+                        float *sum) {
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         UNROLL
