@@ -255,16 +255,6 @@ static uint8_t *page_of(const struct step *s, const struct mote_device_row *row,
     return d->cache + row->pages[position / MOTE_DEVICE_PAGE] * d->page_bytes + head * d->head_bytes;
 }
 
-/* Whether pages are of integers. */
-static int is_s8(const struct mote_device_cpu *d) {
-#if defined(MOTE_NO_ENCODERS)
-    (void)d;
-    return 0;
-#else
-    return d->kv_type == (mote_kv_type)MOTE_KERNEL_KV_S8;
-#endif
-}
-
 /* Rows of one page together. */
 static void store_s8(struct step *s, uint32_t kv_head) {
     struct mote_device_cpu *d = s->device;
@@ -287,7 +277,7 @@ static void store(void *argument, uint32_t i, uint32_t worker) {
     uint32_t e = d->config->n_head_dim;
     uint64_t from = (uint64_t)i * e;
     (void)worker;
-    if (is_s8(d)) {
+    if (mote_kernel_is_s8(d->kv_type)) {
         store_s8(s, i);
         return;
     }
@@ -427,7 +417,7 @@ static void attend(void *argument, uint32_t i, uint32_t worker) {
     attention_work(d, d->work + worker * d->work_bytes, &p.a);
     for (uint32_t q = 0; q < p.n_kv * n; q++) {
         const float *query = query_of(s, &p, s->op->a, q / n, q % n);
-        if (is_s8(d))
+        if (mote_kernel_is_s8(d->kv_type))
             d->kernels.ask_s8(&p.a, q, query);
         else
             memcpy(p.a.query + (uint64_t)q * padded, query, e * sizeof *query);

@@ -221,6 +221,16 @@ typedef void mote_kernel_keep(const float *key, const float *value, uint32_t hea
 typedef void mote_kernel_keep_rows(const float *keys, const float *values, uint64_t stride, uint32_t n,
                                    uint32_t head_dim, uint32_t at, void *page);
 
+/* Whether pages are of integers; language models' are not. */
+static inline int mote_kernel_is_s8(mote_kv_type type) {
+#if defined(MOTE_NO_ENCODERS)
+    (void)type;
+    return 0;
+#else
+    return type == (mote_kv_type)MOTE_KERNEL_KV_S8;
+#endif
+}
+
 /* Bytes of the page of one kv head, a multiple of 64. */
 uint64_t mote_kernel_page_bytes(mote_kv_type type, uint32_t head_dim);
 /* Clears what a page holds of positions [from, 32), and what pads its rows; not of S8. */

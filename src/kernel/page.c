@@ -6,9 +6,7 @@
 #include "base/memory.h"
 
 uint64_t mote_kernel_page_bytes(mote_kv_type type, uint32_t head_dim) {
-#if !defined(MOTE_NO_ENCODERS)
-    if (type == (mote_kv_type)MOTE_KERNEL_KV_S8) return mote_kernel_page_bytes_s8(head_dim);
-#endif
+    if (mote_kernel_is_s8(type)) return mote_kernel_page_bytes_s8(head_dim);
     return mote_kernel_page_describe(type, head_dim).bytes;
 }
 
