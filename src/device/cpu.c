@@ -656,30 +656,12 @@ void mote_device_cpu_encode(struct mote_device_cpu *device, const struct mote_de
 
 #if !defined(MOTE_NO_DECODERS)
 
-/* Rows of a matrix that are being bundled. */
-struct bundling {
-    struct mote_device_cpu *device;
-    const struct mote_kernel_weight *weight;
-    uint32_t n_rows;
-};
-
-/* Piece i: sixteen rows. */
-static void bundle(void *argument, uint32_t i, uint32_t worker) {
-    const struct bundling *b = argument;
-    const struct mote_kernel_weight *w = b->weight;
-    uint8_t *rows = (uint8_t *)(uintptr_t)w->data + i * MOTE_KERNEL_ROWS * w->row_bytes;
-    mote_kernel_bundle_make(w->type, w->k, b->device->kernels.bundle_flip, rows, b->device->work + worker * b->device->work_bytes);
-}
-
 void mote_device_cpu_bundle(struct mote_device_cpu *device, struct mote_kernel_weight *w) {
-    const mote_host *host = device->host;
-    uint32_t n_rows = w->data ? mote_kernel_bundled_rows(&device->kernels, w) : 0;
-    struct bundling b = {device, w, n_rows};
-    if (w->n_bundled || !n_rows) return;
-    if (device->n_workers > 1) host->parallel_for(host->user, n_rows / MOTE_KERNEL_ROWS, bundle, &b);
-    for (uint32_t i = 0; device->n_workers < 2 && i < n_rows / MOTE_KERNEL_ROWS; i++)
-        bundle(&b, i, 0);
-    w->n_bundled = n_rows;
+    uint32_t n_rows = w->n_bundled ? 0 : mote_kernel_bundled_rows(&device->kernels, w);
+    for (uint64_t row = 0; row < n_rows; row += MOTE_KERNEL_ROWS)
+        mote_kernel_bundle_make(w->type, w->k, device->kernels.bundle_flip,
+                                (uint8_t *)(uintptr_t)w->data + row * w->row_bytes, device->work);
+    w->n_bundled |= n_rows;
 }
 
 #endif

@@ -115,24 +115,19 @@ mote_status mote_context_open(const mote_model *model, const mote_context_option
 #if !defined(MOTE_NO_DECODERS)
 
 /* The bytes and views that a model was given as constants are its caller's, who asks for this. */
-static void arrange(struct mote_context *context, struct mote_kernel_weight *slots, uint32_t n) {
-    struct mote_model *model = (struct mote_model *)(uintptr_t)context->model;
-    for (uint32_t i = 0; i < n; i++) {
-        mote_device_cpu_bundle(&context->device, &slots[i]);
-        model->is_arranged |= slots[i].n_bundled > 0;
-    }
-}
-
 void mote_context_arrange(mote_context *context) {
-    const struct mote_model *model = context->model;
-    struct mote_kernel_weight *slot = (struct mote_kernel_weight *)(uintptr_t)model->weights.slot;
-    const int tied = slot[MOTE_MODEL_OUTPUT].data == slot[MOTE_MODEL_EMBED].data;
+    struct mote_model *model = (struct mote_model *)(uintptr_t)context->model;
+    const struct mote_kernel_weight *embed = &model->weights.slot[MOTE_MODEL_EMBED];
     if (mote_model_is_encoder(&model->config)) return; /* whose weights are packed */
-    arrange(context, &slot[MOTE_MODEL_EMBED], 1);
-    if (tied) slot[MOTE_MODEL_OUTPUT] = slot[MOTE_MODEL_EMBED];
-    arrange(context, slot, MOTE_MODEL_SLOTS);
-    for (uint32_t layer = 0; layer < model->config.n_layers; layer++)
-        arrange(context, model->weights.layers[layer].slot, MOTE_MODEL_LAYER_SLOTS);
+    for (uint32_t i = 0; i < model->program.n_ops; i++) {
+        struct mote_kernel_weight *w = (struct mote_kernel_weight *)(uintptr_t)model->program.ops[i].weight;
+        if (!w) continue;
+        if (w != embed && w->data == embed->data)
+            *w = *embed; /* the output; what embeds came first */
+        else
+            mote_device_cpu_bundle(&context->device, w);
+        model->is_arranged |= w->n_bundled > 0;
+    }
 }
 
 #endif
