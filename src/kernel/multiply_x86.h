@@ -320,7 +320,8 @@ INLINE void strips(const struct job *job, struct shape shape, uint8_t offset) {
     uint32_t n_groups = (job->k + shape.group - 1) / shape.group,
              most = ROOM / room_of(n_groups) / WIDEST * WIDEST, n;
     uint64_t n_strips = (job->n_rows + STRIDE - 1) / STRIDE;
-    uint64_t steps = (uint64_t)(job->n_columns + WIDEST - 1) / WIDEST * n_strips * n_groups;
+    uint32_t widest = is_packed ? PACKED_WIDEST : WIDEST;
+    uint64_t steps = (uint64_t)(job->n_columns + widest - 1) / widest * n_strips * n_groups;
     uint64_t lines = (job->ahead.n / LINE + steps) / steps;
     uintptr_t ahead = (uintptr_t)job->ahead.bytes;
     struct rows rows = {.ahead = ahead, .end = ahead + job->ahead.n};
