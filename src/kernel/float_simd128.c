@@ -16,6 +16,7 @@
 
 #include "base/float.h"
 #include "base/math.h"
+#include "kernel/four_wasm.h"
 #include "kernel/page.h"
 #include "kernel/vector_wasm.h"
 
@@ -133,8 +134,8 @@ INLINE vector times(vector a, const float *b) {
     return wasm_f32x4_mul(a, load_splat(b));
 }
 
-/* mote_base_exp on each lane, operation by operation. */
-PART vector exp_lanes(vector x) {
+/* Operation by operation. */
+vector mote_kernel_exp__simd128(vector x) {
     static const float constants[] = {MOTE_BASE_EXP_MIN,
                                       MOTE_BASE_EXP_MAX,
                                       MOTE_BASE_EXP_LOG2E,
@@ -168,7 +169,7 @@ static void swiglu(const float *gate, const float *up, uint32_t n, float *y) {
     for (uint32_t i = 0; i < n; i += 4) {
         uint32_t bytes = (n - i) * 4;
         vector z = load_part(gate + i, bytes),
-               silu = wasm_f32x4_div(z, plus(exp_lanes(wasm_f32x4_neg(z)), &one));
+               silu = wasm_f32x4_div(z, plus(mote_kernel_exp__simd128(wasm_f32x4_neg(z)), &one));
         store_part(y + i, wasm_f32x4_mul(silu, load_part(up + i, bytes)), n - i);
     }
 }
@@ -184,6 +185,26 @@ static void add(const float *a, const float *b, uint32_t n, float *y) {
 }
 
 /* ---- attention ---- */
+
+void mote_kernel_add_rows__simd128(float *to, const float *left, float keep, const float *right,
+                                   uint32_t stride, uint32_t n) {
+    vector sum[4];
+    UNROLL
+    for (int j = 0; j < 4; j++)
+        sum[j] = times(load(to + 4 * j), &keep);
+    ROLLED
+    for (const float *end = left + n; left < end; left++, right += stride) {
+        vector a = load_splat(left);
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            sum[j] = wasm_f32x4_add(sum[j], wasm_f32x4_mul(a, load(right + 4 * j)));
+    }
+    UNROLL
+    for (int j = 0; j < 4; j++)
+        store(to + 4 * j, sum[j]);
+}
+
+#if !defined(MOTE_NO_DECODERS) /* encoders: integer_simd128.c */
 
 /* Four places of a row of a page, from place i on; the q of a quantized one. */
 INLINE vector load_four(mote_kv_type type, const uint8_t *row, uint32_t i, const struct halves *halves) {
@@ -278,12 +299,13 @@ PART float soften(float *p, uint32_t n, const float *scale, float *max, float *s
     float most = wasm_f32x4_extract_lane(four, 0), change = 1;
     ROLLED
     for (int i = 0; i < PAGE; i += 4)
-        store(p + i, exp_lanes(wasm_f32x4_sub(load(p + i), wasm_f32x4_splat(most))));
+        store(p + i, mote_kernel_exp__simd128(wasm_f32x4_sub(load(p + i), wasm_f32x4_splat(most))));
     ROLLED
     for (uint32_t t = n; t < PAGE; t++)
         p[t] = 0;
     if (*max != most) /* exp(0) is 1 */
-        change = wasm_f32x4_extract_lane(exp_lanes(wasm_f32x4_sub(old, wasm_f32x4_splat(most))), 0);
+        change =
+            wasm_f32x4_extract_lane(mote_kernel_exp__simd128(wasm_f32x4_sub(old, wasm_f32x4_splat(most))), 0);
     *max = most;
     ROLLED
     for (int j = 0; j < LANES; j += 4)
@@ -336,6 +358,8 @@ PART void attend(mote_kv_type type, const struct mote_kernel_attention *a, uint3
     }
 }
 
+#endif
+
 static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float *out) {
     const float *value = a->value + (uint64_t)i * ((a->head_dim + LANES - 1) / LANES * LANES);
     struct lanes sum;
@@ -346,12 +370,12 @@ static void attend_end(const struct mote_kernel_attention *a, uint32_t i, float 
         store_part(out + e, wasm_f32x4_div(load(value + e), total), a->head_dim - e);
 }
 
+#if !defined(MOTE_NO_DECODERS)
+
 static void attend_f32(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                        const void *const *pages, uint32_t n_positions) {
     attend(MOTE_KV_F32, a, first, n, pages, n_positions);
 }
-
-#if !defined(MOTE_NO_DECODERS)
 
 static void attend_f16(const struct mote_kernel_attention *a, uint32_t first, uint32_t n,
                        const void *const *pages, uint32_t n_positions) {
@@ -376,9 +400,9 @@ void mote_kernel_float_overlay__simd128(struct mote_kernels *table) {
     table->dot_bf16 = dot_bf16;
     table->swiglu = swiglu;
     table->add = add;
-    table->attend[MOTE_KV_F32] = attend_f32;
     table->attend_end = attend_end;
 #if !defined(MOTE_NO_DECODERS)
+    table->attend[MOTE_KV_F32] = attend_f32;
     table->rms_norm = rms_norm;
     table->attend[MOTE_KV_F16] = attend_f16;
     table->attend[MOTE_KV_Q8_0] = attend_q8_0;

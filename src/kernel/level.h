@@ -58,6 +58,9 @@ void mote_kernel_multiply_overlay__simd128(struct mote_kernels *table); /* multi
 void mote_kernel_multiply_overlay__relaxed(struct mote_kernels *table);
 void mote_kernel_float_overlay__simd128(struct mote_kernels *table); /* of float work, what takes time */
 void mote_kernel_encoder_overlay__simd128(struct mote_kernels *table);
+void mote_kernel_integer_overlay__simd128(struct mote_kernels *table); /* quantize_wide, keep_s8, ask_s8 */
+void mote_kernel_packed_overlay__simd128(struct mote_kernels *table);  /* multiply_packed, attend of S8 */
+void mote_kernel_packed_overlay__relaxed(struct mote_kernels *table);
 #endif
 
 #endif

@@ -3,19 +3,15 @@
  * multiply_simd128.c: products by dots of sixteen-bit words, for engines without relaxed SIMD. */
 #include "kernel/level.h"
 
-#if defined(__wasm_simd128__)
+#if defined(__wasm_simd128__) && !defined(MOTE_NO_DECODERS)
 
 #define RELAXED 0
 #include "kernel/multiply_wasm.h"
-#if !defined(MOTE_NO_DECODERS) /* encoders read panels, which they have made when they are opened */
 #include "kernel/direct_wasm.h"
-#endif
 
 void mote_kernel_multiply_overlay__simd128(struct mote_kernels *table) {
     table->multiply = multiply;
-#if !defined(MOTE_NO_DECODERS)
     overlay_direct(table);
-#endif
 }
 
 #endif

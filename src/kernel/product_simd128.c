@@ -8,6 +8,8 @@
 #include "base/float.h"
 #include "kernel/vector_wasm.h"
 
+#if !defined(MOTE_NO_DECODERS) /* encoders have blocks of their own */
+
 /* The greatest magnitude of 32 values as bits, which compare as integers do; NaN is above all. */
 INLINE uint32_t greatest(const float *x) {
     const vector positive = splat(0x7fffffff);
@@ -73,8 +75,28 @@ static void interleave(const int8_t *rows, uint64_t row_stride, uint32_t n, uint
     }
 }
 
+#else
+
+/* Once, when a model is opened; the offset is 128. */
+static void interleave(const int8_t *rows, uint64_t row_stride, uint32_t n, uint8_t offset, uint8_t *panel) {
+    const uint32_t flip = offset * 0x01010101u;
+    for (uint32_t i = 0; i < n; i += 4) {
+        ROLLED
+        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++, panel += 4) {
+            uint32_t four;
+            memcpy(&four, rows + r * (uint32_t)row_stride + i, 4);
+            four ^= flip;
+            memcpy(panel, &four, 4);
+        }
+    }
+}
+
+#endif
+
 void mote_kernel_product_overlay__simd128(struct mote_kernels *table) {
+#if !defined(MOTE_NO_DECODERS)
     table->quantize = quantize;
+#endif
     table->interleave = interleave;
 }
 

@@ -16,20 +16,26 @@ static void overlay_wasm(struct mote_kernels *table, int relaxed) {
     mote_kernel_decode_overlay__simd128(table);
     mote_kernel_product_overlay__simd128(table);
     mote_kernel_float_overlay__simd128(table);
-#if !defined(MOTE_NO_ENCODERS) /* modules for language models alone */
+#if !defined(MOTE_NO_ENCODERS)
     mote_kernel_encoder_overlay__simd128(table);
-    mote_kernel_packed_overlay__ref(table);
+    mote_kernel_integer_overlay__simd128(table);
 #endif
-#if defined(MOTE_NO_DECODERS) /* modules for encoders alone: all their products are packed */
-    (void)relaxed;
-#else
 #if defined(__wasm_relaxed_simd__)
     if (relaxed) {
+#if !defined(MOTE_NO_ENCODERS)
+        mote_kernel_packed_overlay__relaxed(table);
+#endif
+#if !defined(MOTE_NO_DECODERS) /* all products of encoders are packed */
         mote_kernel_multiply_overlay__relaxed(table);
+#endif
         return;
     }
 #endif
     (void)relaxed;
+#if !defined(MOTE_NO_ENCODERS)
+    mote_kernel_packed_overlay__simd128(table);
+#endif
+#if !defined(MOTE_NO_DECODERS)
     mote_kernel_multiply_overlay__simd128(table);
 #endif
 }
@@ -42,9 +48,6 @@ void mote_kernel_select(struct mote_kernels *table, uint32_t cpu) {
     *table = (struct mote_kernels){0};
     mote_kernel_light_overlay__ref(table);
     mote_kernel_keep_overlay__ref(table);
-#if !defined(MOTE_NO_ENCODERS)
-    mote_kernel_attend_s8_overlay__ref(table);
-#endif
     overlay_wasm(table, 1);
 }
 

@@ -15,7 +15,7 @@ const vnni = spawnSync(process.execPath, ['--v8-options'], { encoding: 'utf8' })
 const runs = [
   { level: 'simd128', flags: [] },
   { level: 'relaxed', flags: old ? ['--experimental-wasm-relaxed-simd', '--no-liftoff'] : [] },
-  // dots are another instruction on older processors, for other operands (multiply_wasm.h)
+  // dots are another instruction on older processors, for other operands (multiply_wasm.h, packed_wasm.h)
   ...(vnni ? [{ level: 'relaxed', flags: ['--no-enable-avx-vnni', '--no-enable-avx-vnni-int8'], without: ', no VNNI' }] : []),
 ];
 
