@@ -11,7 +11,6 @@
 #if defined(__wasm_simd128__)
 
 #include "kernel/decode_scale.h"
-#include "kernel/fields_wasm.h"
 #include "kernel/grid.h"
 #include "kernel/vector_wasm.h"
 
@@ -108,6 +107,19 @@ static void decode_q8_0(const uint8_t *p, uint32_t n_blocks, int8_t *q, float *s
 
 /* ---- superblocks of bit fields ---- */
 
+/* A field has n bytes with `bits` for a value, `width` of them in a piece (decode_k.c), which come to stand at bit
+ * `up` of the value. */
+struct field {
+    uint8_t at, n, width, bits, up;
+};
+
+struct superblock_type {
+    uint8_t bytes;
+    int8_t bias;
+    uint8_t group16; /* groups of 16 values, else of 32 */
+    struct field low, high;
+};
+
 /* q [n·8/bits] = the field, added to what is there or to bias. */
 PART void add_field(const struct field *field, const uint8_t *block, int fresh, int bias, int8_t *q) {
     const uint8_t *p = block + field->at, *end = p + field->n;
@@ -126,9 +138,9 @@ PART void add_field(const struct field *field, const uint8_t *block, int fresh, 
 
 static const struct superblock_type q2_k = {84, 0, 1, {16, 64, 32, 2, 0}, {0}};
 static const struct superblock_type q3_k = {110, -4, 1, {32, 64, 32, 2, 0}, {0, 32, 32, 1, 2}};
-const struct superblock_type mote_kernel_fields_q4_k = {144, 0, 0, {16, 128, 32, 4, 0}, {0}};
-const struct superblock_type mote_kernel_fields_q5_k = {176, 0, 0, {48, 128, 32, 4, 0}, {16, 32, 32, 1, 4}};
-const struct superblock_type mote_kernel_fields_q6_k = {210, -32, 1, {0, 128, 64, 4, 0}, {128, 64, 32, 2, 4}};
+static const struct superblock_type q4_k = {144, 0, 0, {16, 128, 32, 4, 0}, {0}};
+static const struct superblock_type q5_k = {176, 0, 0, {48, 128, 32, 4, 0}, {16, 32, 32, 1, 4}};
+static const struct superblock_type q6_k = {210, -32, 1, {0, 128, 64, 4, 0}, {128, 64, 32, 2, 4}};
 static const struct superblock_type tq2_0 = {66, -1, 0, {0, 64, 32, 2, 0}, {0}};
 
 PART void values(const struct superblock_type *type, const uint8_t *p, int8_t *q) {
@@ -174,17 +186,17 @@ PART void k4(const struct superblock_type *type, const uint8_t *p, uint32_t n_bl
 }
 
 SUPERBLOCKS(q4_k) {
-    k4(&mote_kernel_fields_q4_k, p, n_blocks, q, scale, min);
+    k4(&q4_k, p, n_blocks, q, scale, min);
 }
 
 SUPERBLOCKS(q5_k) {
-    k4(&mote_kernel_fields_q5_k, p, n_blocks, q, scale, min);
+    k4(&q5_k, p, n_blocks, q, scale, min);
 }
 
 SUPERBLOCKS(q6_k) {
     EACH(210, 16) {
         scales(f16(p + 208), load(p + 192), 16, scale);
-        values(&mote_kernel_fields_q6_k, p, q);
+        values(&q6_k, p, q);
     }
 }
 

@@ -169,7 +169,7 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
     mote_kernel_direct *direct = kernels->direct[w->type];
     const int wide = info->bytes > info->elements;
     uint32_t most = !kernels->fill[w->type] ? DIRECT_COLUMNS : wide ? WIDE_COLUMNS : kernels->fill_from - 1;
-    if (w->n_bundled) most = kernels->bundle_fill_from - 1;
+    if (w->n_bundled && info->elements == MOTE_KERNEL_BLOCK) most = kernels->bundle_fill_from - 1;
     if (direct && n_columns <= most && lies_right(kernels, w)) {
         uint32_t n_rows = (row1 - row0) / MOTE_KERNEL_ROWS * MOTE_KERNEL_ROWS;
         multiply_direct(direct, w, row0, n_rows, x, n_columns, wide ? WIDE_AT_ONCE : MOTE_KERNEL_DIRECT, y,

@@ -148,8 +148,8 @@ INLINE void add_four(struct sums *sums, struct places *at, int wide, vector seve
 /* The rows from `row` on of a panel, over the values [first, first + n) of a row. */
 struct piece {
     const struct mote_kernel_panel *panel;
-    uint32_t row, first, n;
-    float *y[COLUMNS]; /* of that row */
+    uint32_t row, first, n, begun; /* first: in the panel; begun: whether sums wait in y */
+    float *y[COLUMNS];             /* of that row */
 };
 
 /* The sums of a group. What tells types apart is decided once for each group. */
@@ -175,7 +175,7 @@ PART void tile(struct piece *piece, const struct columns *x, uint32_t group, int
     UNROLL
     for (int i = 0; i < QUADS * COLUMNS; i++)
         acc[i / COLUMNS][i % COLUMNS] =
-            piece->first ? load(piece->y[i % COLUMNS] + i / COLUMNS * 4) : splat(0);
+            piece->begun ? load(piece->y[i % COLUMNS] + i / COLUMNS * 4) : splat(0);
     for (uint32_t g = 0; g < piece->n / group; g++, scale += ROWS, min += ROWS) {
         struct sums sums;
         begin(&sums, x, g);
@@ -278,7 +278,7 @@ static void multiply(const struct mote_base_type_info *info, const struct mote_k
     uint32_t step = FETCHES ? (uint32_t)ahead.n / tiles : 0;
     for (uint32_t first = 0; first < k; first += BLOCK) {
         for (uint32_t t = 0; t < n_columns; t += COLUMNS) {
-            piece.first = first;
+            piece.first = piece.begun = first;
             piece.n = k - first < BLOCK ? k - first : BLOCK;
             ROLLED
             for (int c = 0; c < COLUMNS; c++) {

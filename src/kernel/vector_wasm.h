@@ -75,21 +75,9 @@ INLINE vector across(vector a, vector b, vector c, vector d) {
     return wasm_i32x4_add(wasm_i64x2_shuffle(ab, cd, 0, 2), wasm_i64x2_shuffle(ab, cd, 1, 3));
 }
 
-/* The same in two steps, of numbers that fit 16 bits. ones: of 16 bits. */
-INLINE vector pairs(vector a, vector b, vector ones) {
-    return wasm_i32x4_dot_i16x8(wasm_i16x8_narrow_i32x4(a, b), ones);
-}
-
+/* Sums of two numbers each. */
 INLINE vector across_pairs(vector ab, vector cd) {
     return wasm_i32x4_add(wasm_i32x4_shuffle(ab, cd, 0, 2, 4, 6), wasm_i32x4_shuffle(ab, cd, 1, 3, 5, 7));
-}
-
-/* Four vectors, of one lane of v each. */
-INLINE void each_lane(vector v, vector to[4]) {
-    to[0] = wasm_i32x4_shuffle(v, v, 0, 0, 0, 0);
-    to[1] = wasm_i32x4_shuffle(v, v, 1, 1, 1, 1);
-    to[2] = wasm_i32x4_shuffle(v, v, 2, 2, 2, 2);
-    to[3] = wasm_i32x4_shuffle(v, v, 3, 3, 3, 3);
 }
 
 /* Four rows of four numbers → four columns. */
@@ -124,23 +112,6 @@ INLINE vector float_from_half(vector v, const struct halves *c) {
     /* infinity and NaN: all ones, which are 112 more again */
     vector special = wasm_v128_and(wasm_i32x4_gt(magnitude, c->finite), c->once);
     return wasm_v128_or(wasm_i32x4_add(value, special), wasm_v128_xor(v, top));
-}
-
-/* The same in fewer steps, by a multiplication, for what is hardly ever subnormal. Lower halves do not matter. */
-struct ordinary_halves {
-    vector fields, infinite, up, special;
-};
-
-INLINE struct ordinary_halves load_ordinary_constants(void) {
-    static const uint32_t constants[4] = {0x8fffe000, 0x0f800000, 0x77800000 /* 2^112 */, 0x7f800000};
-    const uint32_t *p = opaque(constants);
-    return (struct ordinary_halves){load_splat(p), load_splat(p + 1), load_splat(p + 2), load_splat(p + 3)};
-}
-
-INLINE vector float_from_ordinary_half(vector v, const struct ordinary_halves *c) {
-    v = wasm_v128_and(wasm_i32x4_shr(v, 3), c->fields);
-    vector special = wasm_i32x4_eq(wasm_v128_and(v, c->infinite), c->infinite);
-    return wasm_v128_or(wasm_f32x4_mul(v, c->up), wasm_v128_and(special, c->special));
 }
 
 #endif
