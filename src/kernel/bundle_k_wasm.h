@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bundle_k_wasm.h: products with bundles of Q4_K and Q6_K, and the panels of them, for WebAssembly (bundle.h draws
- * bundles). */
+ * bundle_k_wasm.h: products with bundles of Q4_K and Q6_K, and panels of these and of Q5_K, for WebAssembly. A bundle has
+ * sixteen rows here (bundle.h), and a line of it four values of each:
+ *
+ *     Q4_K, Q5_K    d dmin │ three lines of scales and mins │ Q5_K: fifth bits, 8 lines │ nibbles, 32 lines
+ *     Q6_K          scales, 4 lines │ d, half a line │ six bits of three words, and two of the fourth, 48 lines
+ *
+ * One or two columns go by themselves: four values of a column meet a line, sixteen rows at a time, so that activations
+ * are loaded once for four vectors, and scales are made floats for a superblock. Three or four share panels of 512 values.
+ *
+ * A byte of each line is read some way ahead: what comes from memory then is there in time. */
 enum {
     LINE = 4 * MOTE_KERNEL_ROWS, /* bytes: a vector of four values of each four rows */
     LINES = LINE / 16,
