@@ -59,7 +59,7 @@ mote-64-ldflags       := -mwasm64 --export=__stack_pointer
 mote-64-optflags      := --enable-relaxed-simd --enable-threads --enable-memory64
 mote-64-pages         := 262144
 
-mote-encoder-cflags           := --target=wasm32 -DMOTE_NO_DECODERS
+mote-encoder-cflags           := --target=wasm32 -DMOTE_NO_DECODERS -DMOTE_SMALL
 mote-encoder-relaxed          := $(mote-relaxed)
 mote-encoder-optflags         := $(mote-optflags)
 mote-encoder-threads-cflags   := --target=wasm32 -matomics -DMOTE_NO_DECODERS

@@ -333,6 +333,13 @@ static uint64_t attention_work(const struct mote_device_cpu *d, uint8_t *work,
 /* How many query heads attend in one piece of work. With many rows, those of one kv head; with few, those of
  * as many neighbouring kv heads as lie in one run of memory, while there is a piece for each worker; and
  * where there is none even so, only some of those of one kv head. */
+#if defined(MOTE_NO_DECODERS) /* modules for encoders save the choice */
+#define ONE_KV_HEAD 1
+static uint32_t heads_together(const struct step *s) {
+    return s->device->config->n_heads / s->device->config->n_kv_heads;
+}
+#else
+#define ONE_KV_HEAD 0
 static uint32_t heads_together(const struct step *s) {
     const struct mote_device_cpu *d = s->device;
     const struct mote_model_config *c = d->config;
@@ -349,6 +356,7 @@ static uint32_t heads_together(const struct step *s) {
         heads /= 2;
     return n_kv > 1 ? n_kv * shared : heads;
 }
+#endif
 
 /* A piece: some rows of one sequence, and some query heads, which are some of those of one kv head or all
  * those of several. Query q of a kv head is that of row q / n_shared. */
@@ -376,7 +384,6 @@ static uint32_t seen_of(const struct attending *p, uint32_t j, uint32_t at, uint
  * equal share of those that follow is asked for, in the order in which they lie in memory. */
 static void attend_pages(const struct step *s, struct attending *p, uint32_t at, uint32_t n) {
     const struct mote_device_cpu *d = s->device;
-    uint32_t last = p->rows[p->n_rows - 1].n_seen - 1;
     uint32_t end = at + n * MOTE_DEVICE_PAGE; /* of the span */
     uint32_t n_queries = p->n_rows * p->n_shared;
     p->a.at = at;
@@ -384,9 +391,12 @@ static void attend_pages(const struct step *s, struct attending *p, uint32_t at,
         const void *pages[TOGETHER];
         uint32_t first = kv * n_queries;
         for (uint32_t i = 0; i < n; i++) {
-            uint32_t chunk = kv * n + i, next = end + chunk / p->n_kv * MOTE_DEVICE_PAGE;
             pages[i] = page_of(s, p->rows, at + i * MOTE_DEVICE_PAGE, p->first_kv + kv);
-            p->a.next[i] = next <= last ? page_of(s, p->rows, next, p->first_kv + chunk % p->n_kv) : pages[i];
+#if !defined(__wasm__) /* where nothing can be asked for */
+            uint32_t chunk = kv * n + i, next = end + chunk / p->n_kv * MOTE_DEVICE_PAGE;
+            int is_there = next < p->rows[p->n_rows - 1].n_seen;
+            p->a.next[i] = is_there ? page_of(s, p->rows, next, p->first_kv + chunk % p->n_kv) : pages[i];
+#endif
         }
         /* rows that see equally many of the span go together: those past it, or of one encoder's text */
         for (uint32_t j = 0, to; j < p->n_rows; j = to) {
@@ -412,7 +422,7 @@ static void attend(void *argument, uint32_t i, uint32_t worker) {
                           .n_shared = s->n_together < shared ? s->n_together : shared};
     p.rows = s->rows + p.first_row;
     p.first_kv = p.first_head / shared;
-    p.n_kv = s->n_together / p.n_shared;
+    p.n_kv = ONE_KV_HEAD ? 1 : s->n_together / p.n_shared;
     uint32_t n = p.n_rows * p.n_shared, n_pages = (p.rows[p.n_rows - 1].n_seen - 1) / MOTE_DEVICE_PAGE + 1;
     attention_work(d, d->work + worker * d->work_bytes, &p.a);
     for (uint32_t q = 0; q < p.n_kv * n; q++) {

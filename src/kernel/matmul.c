@@ -24,7 +24,11 @@
 enum {
     CHUNK = 256, /* columns decoded at a time, a multiple of every type's block */
     CHUNK_GROUPS = CHUNK / 16,
-    PACKED = 8,       /* packed panels that meet all columns together */
+#if defined(MOTE_SMALL)
+    PACKED = 1,
+#else
+    PACKED = 8, /* packed panels that meet all columns together */
+#endif
     FLOAT_ROWS = 16,  /* float rows that meet all columns before the next */
     TURNED = 8,       /* columns of scales that are turned at a time */
     REST = 4,         /* columns that the rows of an incomplete panel meet at a time */
@@ -49,7 +53,10 @@ enum {
 struct scratch {
     int8_t *rows;       /* [16][CHUNK] */
     float *scale, *min; /* [16][CHUNK_GROUPS] */
+    uint8_t *rest;      /* the panels' q: [PANELS][K][16] */
+#if !defined(MOTE_NO_DECODERS)
     struct mote_kernel_panel panel[PANELS];
+#endif
 };
 
 static uint64_t up(uint64_t n) {
@@ -72,12 +79,15 @@ static struct scratch lay_out(void *work, uint32_t k) {
     scratch.min = scratch.scale + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
     float *scales = scratch.min + MOTE_KERNEL_ROWS * CHUNK_GROUPS;
     scratch.rows = (int8_t *)(scales + PANELS * 2 * panel_scales(k));
-    uint8_t *q = (uint8_t *)(scratch.rows + MOTE_KERNEL_ROWS * CHUNK);
+    scratch.rest = (uint8_t *)(scratch.rows + MOTE_KERNEL_ROWS * CHUNK);
+#if !defined(MOTE_NO_DECODERS)
     for (uint32_t p = 0; p < PANELS; p++) {
         float *scale = scales + p * 2 * panel_scales(k);
-        scratch.panel[p] = (struct mote_kernel_panel){
-            .q = q + (uint64_t)p * k * MOTE_KERNEL_ROWS, .scale = scale, .min = scale + panel_scales(k)};
+        scratch.panel[p] = (struct mote_kernel_panel){.q = scratch.rest + (uint64_t)p * k * MOTE_KERNEL_ROWS,
+                                                      .scale = scale,
+                                                      .min = scale + panel_scales(k)};
     }
+#endif
     return scratch;
 }
 
@@ -201,20 +211,6 @@ static void matmul_quantized(const struct mote_kernels *kernels, const struct mo
 
 #endif
 
-/* n ≤ CHUNK values of a row, from the blocks at data, as f32. */
-static void values_of(const struct mote_kernels *kernels, uint32_t type, const uint8_t *data, uint32_t n,
-                      const struct scratch *scratch, float *y) {
-    const struct mote_base_type_info *info = mote_base_type_describe(type);
-    kernels->decode[type](data, n / info->elements, scratch->rows, scratch->scale, scratch->min);
-    for (uint32_t i = 0; i < n; i += 16) {
-        float scale = scratch->scale[i / info->group], *to = y + i;
-        for (uint32_t j = 0; j < 16; j++)
-            to[j] = scale * (float)scratch->rows[i + j];
-        for (uint32_t j = 0; j < 16 && info->has_min; j++)
-            to[j] = to[j] - scratch->min[i / info->group];
-    }
-}
-
 /* ---- packed matrices ---- */
 
 #if !defined(MOTE_NO_ENCODERS)
@@ -250,10 +246,10 @@ static void packed_rest(const struct mote_kernels *kernels, const struct mote_ke
 static void matmul_packed(const struct mote_kernels *kernels, const struct mote_kernel_weight *w,
                           uint32_t row0, uint32_t row1, const struct mote_kernel_x8 *x, uint32_t n_columns,
                           float *y, uint64_t y_stride) {
-    uint64_t bytes = packed_bytes(w->k);
     for (uint32_t n_panels; row0 < row1; row0 += n_panels * MOTE_KERNEL_ROWS) {
         struct mote_kernel_panel panel[PACKED];
-        uint64_t first = row0 / MOTE_KERNEL_ROWS, next;
+        struct mote_kernel_ahead ahead = {0};
+        uint64_t first = row0 / MOTE_KERNEL_ROWS;
         n_panels = (row1 - row0) / MOTE_KERNEL_ROWS < PACKED ? (row1 - row0) / MOTE_KERNEL_ROWS : PACKED;
         for (uint32_t p = 0; p < PACKED; p++) {
             panel[p] = packed_at(w->panels, first + p, w->k);
@@ -263,12 +259,14 @@ static void matmul_packed(const struct mote_kernels *kernels, const struct mote_
             packed_rest(kernels, panel, row1 - row0, w->k, x, n_columns, y + row0, y_stride);
             return;
         }
-        next = w->n / MOTE_KERNEL_ROWS - first - n_panels;
+#if !defined(MOTE_SMALL)
+        uint64_t bytes = packed_bytes(w->k), next = w->n / MOTE_KERNEL_ROWS - first - n_panels;
         if (next > PACKED || AHEAD > 0)
             next = PACKED; /* behind the last panel lie those of the next product */
-        kernels->multiply_packed(
-            panel, n_panels, w->k, x, n_columns, y + row0, y_stride,
-            (struct mote_kernel_ahead){w->panels + (first + n_panels) * bytes, next * bytes});
+        ahead.bytes = w->panels + (first + n_panels) * bytes;
+        ahead.n = next * bytes;
+#endif
+        kernels->multiply_packed(panel, n_panels, w->k, x, n_columns, y + row0, y_stride, ahead);
     }
 }
 
@@ -277,39 +275,25 @@ uint64_t mote_kernel_pack_plan(const struct mote_kernel_weight *w) {
     return mote_base_type_describe(w->type)->group ? n_panels * packed_bytes(w->k) : 0;
 }
 
-/* n_rows ≤ 16 rows as a packed panel; those that are missing become zero. */
-static void pack_panel(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row,
-                       uint32_t n_rows, const struct scratch *scratch,
-                       const struct mote_kernel_panel *panel) {
-    enum { SPANS = CHUNK / MOTE_KERNEL_WIDE_SPAN };
-    const struct mote_base_type_info *info = mote_base_type_describe(w->type);
-    int8_t q[MOTE_KERNEL_ROWS][CHUNK] = {{0}};
-    for (uint32_t column = 0; column < w->k; column += CHUNK) {
-        uint32_t n = w->k - column < CHUNK ? w->k - column : CHUNK;
-        uint64_t at = (uint64_t)column / info->elements * info->bytes;
-        float *scale = panel->scale + (uint64_t)column / MOTE_KERNEL_WIDE_SPAN * MOTE_KERNEL_ROWS;
-        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS; r++) {
-            float value[CHUNK], scales[SPANS] = {0};
-            int32_t start[SPANS];
-            if (r < n_rows) {
-                const uint8_t *data = w->data + (row + r) * w->row_bytes + at;
-                values_of(kernels, w->type, data, n, scratch, value);
-                kernels->quantize_wide(value, n, MOTE_KERNEL_WIDE_SPAN, q[r], scales, start);
-            }
-            for (uint32_t i = 0; i < spans_of(n); i++)
-                scale[i * MOTE_KERNEL_ROWS + r] = scales[i];
-        }
-        kernels->interleave(q[0], CHUNK, n, 128, panel->q + (uint64_t)column * MOTE_KERNEL_ROWS);
-    }
-}
-
+/* Each row becomes floats and then bytes, which wait in the scratch's rest until there are sixteen to interleave; behind
+ * them come a row's floats, scales and starts. Rows that are missing are zero. */
 void mote_kernel_pack(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint8_t *panels,
                       void *work) {
-    struct scratch scratch = lay_out(work, w->k);
-    for (uint32_t row = 0; row < w->n; row += MOTE_KERNEL_ROWS) {
-        struct mote_kernel_panel panel = packed_at(panels, row / MOTE_KERNEL_ROWS, w->k);
-        uint32_t n_rows = w->n - row < MOTE_KERNEL_ROWS ? w->n - row : MOTE_KERNEL_ROWS;
-        pack_panel(kernels, w, row, n_rows, &scratch, &panel);
+    const uint32_t k = w->k;
+    int8_t *rows = (int8_t *)lay_out(work, k).rest;
+    float *values = (float *)(void *)(rows + (uint64_t)k * MOTE_KERNEL_ROWS), *scales = values + k;
+    int32_t *starts = (int32_t *)(void *)(scales + spans_of(k));
+    for (uint32_t row = 0, i = 0; row < w->n; i++) {
+        struct mote_kernel_panel panel = packed_at(panels, i, k);
+        memset(rows, 0, (uint64_t)k * MOTE_KERNEL_ROWS);
+        memset(panel.scale, 0, spans_of(k) * MOTE_KERNEL_ROWS * sizeof *scales);
+        for (uint32_t r = 0; r < MOTE_KERNEL_ROWS && row < w->n; r++, row++) {
+            mote_kernel_row(kernels, w, row, values, work);
+            kernels->quantize_wide(values, k, MOTE_KERNEL_WIDE_SPAN, rows + (uint64_t)r * k, scales, starts);
+            for (uint32_t j = 0; j < spans_of(k); j++)
+                panel.scale[j * MOTE_KERNEL_ROWS + r] = scales[j];
+        }
+        kernels->interleave(rows, k, k, 128, panel.q);
     }
 }
 
@@ -368,6 +352,20 @@ static void row_float(const struct mote_kernels *kernels, const struct mote_kern
     }
     for (uint32_t i = 0; i < w->k; i++, data += 2)
         y[i] = mote_base_f32_from_bf16((uint16_t)(data[0] | data[1] << 8));
+}
+
+/* n ≤ CHUNK values of a row, from the blocks at data, as f32. */
+static void values_of(const struct mote_kernels *kernels, uint32_t type, const uint8_t *data, uint32_t n,
+                      const struct scratch *scratch, float *y) {
+    const struct mote_base_type_info *info = mote_base_type_describe(type);
+    kernels->decode[type](data, n / info->elements, scratch->rows, scratch->scale, scratch->min);
+    for (uint32_t i = 0; i < n; i += 16) {
+        float scale = scratch->scale[i / info->group], *to = y + i;
+        for (uint32_t j = 0; j < 16; j++)
+            to[j] = scale * (float)scratch->rows[i + j];
+        for (uint32_t j = 0; j < 16 && info->has_min; j++)
+            to[j] = to[j] - scratch->min[i / info->group];
+    }
 }
 
 void mote_kernel_row(const struct mote_kernels *kernels, const struct mote_kernel_weight *w, uint32_t row,

@@ -25,7 +25,7 @@
 
 enum {
     COLUMNS = 4,
-    QUADS = RELAXED ? 2 : 1,
+    QUADS = RELAXED && !IS_SMALL ? 2 : 1,
     TILE = 4 * QUADS, /* rows */
     ROWS = MOTE_KERNEL_ROWS,
     BLOCK = MOTE_KERNEL_WIDE_BLOCK,
@@ -45,16 +45,19 @@ struct sums {
  * engines five instructions. */
 INLINE void add_step(struct sums *sums, const uint8_t *rows, const int8_t *const x[COLUMNS], enum rows kind,
                      vector top) {
-    vector row[2] = {load(rows), load(rows + 16)};
+    vector row[QUADS];
     UNROLL
-    for (int r = 0; kind == WIDE_WEIGHTS && r < 2; r++)
+    for (int r = 0; r < QUADS; r++)
+        row[r] = load(rows + 16 * r);
+    UNROLL
+    for (int r = 0; kind == WIDE_WEIGHTS && r < QUADS; r++)
         row[r] = wasm_v128_xor(row[r], top);
     UNROLL
     for (int c = 0; c < COLUMNS; c++) {
         vector v = load_splat(x[c]), magnitude = hidden(wasm_i8x16_abs(v)),
                negative = wasm_i8x16_ne(v, magnitude);
         UNROLL
-        for (int r = 0; r < 2; r++) {
+        for (int r = 0; r < QUADS; r++) {
             vector *sum = &sums->v[r][c];
             if (kind == SIGNED)
                 *sum = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(row[r], v, *sum);
@@ -184,8 +187,8 @@ PART void multiply_tile(struct tile *tile, const uint8_t *w, const float *scale,
         for (int c = 0; c < COLUMNS; c++) {
             x[c] = tile->x[c] + done;
 #if RELAXED
-            sums.v[0][c] = sums.v[1][c] =
-                wasm_v128_and(load_splat(tile->start[c] + done / BLOCK), tile->starts);
+            for (int r = 0; r < QUADS; r++)
+                sums.v[r][c] = wasm_v128_and(load_splat(tile->start[c] + done / BLOCK), tile->starts);
 #endif
         }
         if (wide)
@@ -212,7 +215,7 @@ static void multiply_packed(const struct mote_kernel_panel *panels, uint32_t n_p
                             struct mote_kernel_ahead ahead) {
     struct tile tile = {.k = k, .starts = splat(-1)};
     uint32_t n_blocks = (k + BLOCK - 1) / BLOCK;
-    uint32_t step = (uint32_t)ahead.n / ((n_columns + COLUMNS - 1) / COLUMNS * n_panels);
+    uint32_t step = IS_SMALL ? 0 : (uint32_t)ahead.n / ((n_columns + COLUMNS - 1) / COLUMNS * n_panels);
 #if RELAXED
     /* whether dots take eight bits */
     tile.starts = wasm_i32x4_eq(
@@ -230,8 +233,10 @@ static void multiply_packed(const struct mote_kernel_panel *panels, uint32_t n_p
         }
         for (uint32_t p = 0; p < n_panels; p++) {
             const struct mote_kernel_panel *panel = &panels[p];
-            touch(ahead.bytes, step);
-            ahead.bytes += step;
+            if (!IS_SMALL) {
+                touch(ahead.bytes, step);
+                ahead.bytes += step;
+            }
             ROLLED
             for (uint32_t r = 0; r < ROWS; r += TILE)
                 multiply_tile(&tile, panel->q + 4 * r, panel->scale + r,
