@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 
 // Bytes as shipped. Addresses of 64 bits make every one in the code and the data longer.
 const promised = { mote: 100_000, "mote-threads": 105_000, "mote-simd": 105_000, "mote-64": 110_000,
-  "mote-encoder": 60_000, "mote-encoder-threads": 62_000, "mote-encoder-simd": 62_000 };
+  "mote-encoder": 60_000, "mote-encoder-threads": 64_000, "mote-encoder-simd": 64_000 };
 const lenient = process.argv.includes("--imports");
 let failed = 0, skipped = 0;
 for (const [name, limit] of Object.entries(promised)) {

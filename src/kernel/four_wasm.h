@@ -10,7 +10,7 @@
 
 #include "kernel/kernel.h"
 
-/* out[r/4][c][r%4] = Σ of n values, a multiple of 4, of row r · column c; x below 128. rows [n/4], stride bytes apart,
+/* out[c][r] = Σ of n values, a multiple of 4, of row r · column c; x below 128. rows [n/4], stride bytes apart,
  * [n_rows][4]; n_rows a multiple of 8 */
 typedef void mote_kernel_dots_four(const void *rows, uint32_t n_rows, uint32_t stride,
                                    const int8_t *const x[4], uint32_t n, int32_t *out);

@@ -35,6 +35,19 @@ INLINE vector quanta(const float *x, vector inverse, int32_t more, int8_t *q) {
     return words;
 }
 
+/* The same of sixteen; returns the sums of fours. Where bytes are few the above does it. */
+INLINE vector many_quanta(const float *x, vector inverse, int32_t more, int8_t *q) {
+    vector shift = wasm_f32x4_const_splat(0x1.8p23f), four[4];
+    UNROLL
+    for (int j = 0; j < 4; j++)
+        four[j] = wasm_i32x4_sub(wasm_f32x4_add(wasm_f32x4_mul(load(x + 4 * j), inverse), shift), shift);
+    vector bytes = wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]),
+                                           wasm_i16x8_narrow_i32x4(four[2], four[3]));
+    bytes = wasm_v128_and(bytes, wasm_f32x4_ne(inverse, splat(0)));
+    store(q, wasm_i8x16_add(bytes, wasm_i8x16_splat((int8_t)more)));
+    return wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_extadd_pairwise_i8x16(bytes));
+}
+
 /* The greatest lane, as integers. */
 INLINE uint32_t greatest(vector v) {
     v = wasm_i32x4_max(v, wasm_i64x2_shuffle(v, v, 1, 0));
@@ -64,8 +77,12 @@ PART float round_all(const float *x, uint32_t n, float most, int32_t more, int8_
     for (uint32_t i = 0; i < whole; i += 4)
         top = wasm_i32x4_max(top, wasm_f32x4_abs(load(x + i)));
     float scale = scale_of(greatest(top), most, &inverse);
+    uint32_t at = 0;
     ROLLED
-    for (uint32_t i = 0; i < n; i += 4)
+    for (; !IS_SMALL && at + 16 <= n; at += 16)
+        sum = wasm_i32x4_add(sum, many_quanta(x + at, wasm_f32x4_splat(inverse), more, q + at));
+    ROLLED
+    for (uint32_t i = at; i < n; i += 4)
         sum = wasm_i32x4_add(sum, quanta(i < whole ? x + i : rest, wasm_f32x4_splat(inverse), more, q + i));
     sum = wasm_i32x4_add(sum, wasm_i64x2_shuffle(sum, sum, 1, 0));
     *total = wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1);
@@ -133,15 +150,13 @@ INLINE vector greater(vector a, vector b) {
     return wasm_f32x4_pmax(a, b);
 }
 
-/* What scores are of sums of integers, [PAGE/4][4][4]. */
+/* What scores are of sums of integers, [4][PAGE]. */
 PART void score(struct four *f, const struct mote_kernel_page_s8 *page, const int32_t *sums) {
-    for (int t = 0; t < PAGE; t += 4) {
-        ROLLED
-        for (int q = 0; q < QUERIES; q++, sums += 4) {
-            vector sum = wasm_i32x4_add(load(sums), load(page->key_starts + t));
-            vector scale = times(load(page->key_scales + t), f->query_scale + q);
-            store(f->s[q] + t, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum), scale));
-        }
+    ROLLED
+    for (int i = 0; i < QUERIES * PAGE; i += 4) {
+        vector sum = wasm_i32x4_add(load(sums + i), load(page->key_starts + i % PAGE));
+        vector scale = times(load(page->key_scales + i % PAGE), f->query_scale + i / PAGE);
+        store(f->s[0] + i, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum), scale));
     }
 }
 
@@ -187,20 +202,19 @@ PART void soften(struct four *f) {
         float inverse;
         f->scale[q] = scale_of(greatest(weigh(f, q)), 127, &inverse);
         ROLLED
-        for (int t = 0; t < PAGE; t += 4)
-            (void)quanta(f->s[q] + t, wasm_f32x4_splat(inverse), 0, f->u[q] + t);
+        for (int t = 0; t < PAGE; t += IS_SMALL ? 4 : 16)
+            (void)(IS_SMALL ? quanta : many_quanta)(f->s[q] + t, wasm_f32x4_splat(inverse), 0, f->u[q] + t);
     }
 }
 
-/* value = value · change + …, of sums of integers, [E'/4][4][4] */
+/* value = value · change + …, of sums of integers, [4][E'] */
 PART void add_values(const struct four *f, uint32_t padded, const int32_t *sums) {
-    for (uint32_t e = 0; e < padded; e += 4) {
+    for (int q = 0; q < QUERIES; q++) {
+        vector change = load_splat(f->change + q), scale = load_splat(f->scale + q);
         ROLLED
-        for (int q = 0; q < QUERIES; q++, sums += 4) {
-            vector v = times(load(f->value[q] + e), f->change + q);
-            vector sum = wasm_f32x4_convert_i32x4(load(sums));
-            store(f->value[q] + e, wasm_f32x4_add(v, times(sum, f->scale + q)));
-        }
+        for (float *to = f->value[q], *end = to + padded; to < end; to += 4, sums += 4)
+            store(to, wasm_f32x4_add(wasm_f32x4_mul(load(to), change),
+                                     wasm_f32x4_mul(wasm_f32x4_convert_i32x4(load(sums)), scale)));
     }
 }
 

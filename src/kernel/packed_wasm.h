@@ -124,12 +124,13 @@ INLINE vector sum_of(const struct sums *sums, int r, int c) {
 static void dots(const void *rows, uint32_t n_rows, uint32_t stride, const int8_t *const x[COLUMNS],
                  uint32_t n, int32_t *out) {
     const uint8_t *row = rows;
-    for (const uint8_t *end = row + 4 * n_rows; row < end; row += 4 * TILE, out += COLUMNS * TILE) {
+    for (const uint8_t *end = row + 4 * n_rows; row < end; row += 4 * TILE, out += TILE) {
         struct sums sums = {0};
         add_steps(&sums, row, stride, x, n, SIGNED);
         UNROLL
         for (int i = 0; i < QUADS * COLUMNS; i++)
-            store(out + 4 * i, sum_of(&sums, i / COLUMNS, i % COLUMNS));
+            store(out + (uint32_t)i % COLUMNS * n_rows + i / COLUMNS * 4,
+                  sum_of(&sums, i / COLUMNS, i % COLUMNS));
     }
 }
 
@@ -166,7 +167,7 @@ INLINE void add_block(struct tile *tile, const struct sums *sums, uint32_t b) {
 
 /* A span is done. */
 INLINE void add_span(struct tile *tile, const float *scale) {
-    ROLLED
+    UNROLL_LARGE
     for (int i = 0; i < QUADS * COLUMNS; i++) {
         tile->acc[i] =
             wasm_f32x4_add(tile->acc[i], wasm_f32x4_mul(tile->part[i], load(scale + i / COLUMNS * 4)));

@@ -15,18 +15,20 @@
 #include "base/memory.h"
 
 #define INLINE static inline __attribute__((always_inline))
-/* A module of which bytes are counted does without what is only for speed. */
-#if defined(MOTE_SMALL)
-#define IS_SMALL 1
-#else
-#define IS_SMALL 0
-#endif
-
 #define PART   static __attribute__((noinline, unused)) /* unused: by modules that have not all types */
 #define SMALL  __attribute__((minsize)) PART            /* what takes less time than its code is worth */
 /* Short loops whose indices have to be known; and loops that are not worth more code than they are. */
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
+
+/* A module of which bytes are counted does without what is only for speed, such as loops written out. */
+#if defined(MOTE_SMALL)
+#define IS_SMALL     1
+#define UNROLL_LARGE ROLLED
+#else
+#define IS_SMALL     0
+#define UNROLL_LARGE UNROLL
+#endif
 
 typedef v128_t vector;
 
