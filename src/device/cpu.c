@@ -330,16 +330,16 @@ static uint64_t attention_work(const struct mote_device_cpu *d, uint8_t *work,
     return used * sizeof(float);
 }
 
-/* How many query heads attend in one piece of work. With many rows, those of one kv head; with few, those of
- * as many neighbouring kv heads as lie in one run of memory, while there is a piece for each worker; and
- * where there is none even so, only some of those of one kv head. */
-#if defined(MOTE_NO_DECODERS) /* modules for encoders save the choice */
+/* How many query heads attend in one piece of work. */
+#if defined(MOTE_NO_DECODERS) /* modules for encoders save the choice: those of one kv head */
 #define ONE_KV_HEAD 1
 static uint32_t heads_together(const struct step *s) {
     return s->device->config->n_heads / s->device->config->n_kv_heads;
 }
 #else
 #define ONE_KV_HEAD 0
+/* With many rows, those of one kv head; with few, those of as many neighbouring kv heads as lie in one run of memory,
+ * while there is a piece for each worker; and where there is none even so, only some of those of one kv head. */
 static uint32_t heads_together(const struct step *s) {
     const struct mote_device_cpu *d = s->device;
     const struct mote_model_config *c = d->config;

@@ -209,6 +209,7 @@ PART void fill_k45(int five, const uint8_t *p, uint32_t n, uint8_t *q, vector *s
         }
     }
 }
+
 PART void fill_k6(const uint8_t *p, uint32_t n, uint8_t *q, vector *scale) {
     const struct masks *m = opaque(&mask_constants);
     const vector six = load(m->six);

@@ -18,7 +18,7 @@
 #include "kernel/kernel.h"
 #include "kernel/vector_wasm.h"
 
-#if RELAXED && !defined(MOTE_SMALL) /* not where bytes are few */
+#if RELAXED && !IS_SMALL /* not where bytes are few */
 #define SOME_TOGETHER 1
 #else
 #define SOME_TOGETHER 0
@@ -60,7 +60,7 @@ INLINE vector add_scaled(vector acc, vector sum, vector scale, vector d) {
 
 #include "kernel/bundle_k_wasm.h"
 
-#if !defined(MOTE_SMALL)
+#if !IS_SMALL
 
 /* ---- code books ---- */
 
@@ -196,7 +196,7 @@ static void overlay_direct(struct mote_kernels *table) {
     if (!SOME_TOGETHER && engine_of() == SATURATING) table->direct[MOTE_TYPE_Q8_0] = NULL;
 #endif
     table->bundles = (uint64_t)1 << MOTE_TYPE_Q4_0 | (uint64_t)1 << MOTE_TYPE_Q8_0;
-#if !defined(MOTE_SMALL)
+#if !IS_SMALL
     table->direct[MOTE_TYPE_IQ2_XXS] = direct_iq2_xxs;
 #endif
     overlay_bundles_k(table);
